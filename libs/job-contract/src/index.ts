@@ -1,0 +1,89 @@
+export { apiKeyPattern, apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEvent } from './api-keys.ts';
+export {
+  affineSchema,
+  geometryFieldSchema,
+  SPACING_ORDERS,
+  type Affine,
+  type GeometryField,
+  type SpacingOrder,
+} from './geometry.ts';
+export {
+  externalJobIdSchema,
+  idempotencyKeySchema,
+  INFER_FIELDS,
+  resultBodySchema,
+  statusBodySchema,
+  submittedSchema,
+  type InferField,
+  type ResultBody,
+  type StatusBody,
+  type Submitted,
+  type WaitingFor,
+} from './http.ts';
+export { isJobId, jobIdSchema, sha256Schema, type JobId } from './ids.ts';
+export { jobFileSchema, type JobFile } from './job-file.ts';
+export {
+  attemptSchema,
+  jobRecordSchema,
+  progressSchema,
+  type Attempt,
+  type JobRecord,
+  type Progress,
+  type TaskRef,
+} from './job-record.ts';
+export {
+  ARTIFACT_NAMES,
+  ARTIFACTS,
+  attemptArtifactKey,
+  attemptPrefix,
+  INPUT_FILE,
+  inputKey,
+  isArtifactName,
+  jobFileKey,
+  jobIdOfKey,
+  jobPrefix,
+  JOBS_PREFIX,
+  logsKey,
+  publishedKey,
+  reportKey,
+  type ArtifactName,
+} from './keys.ts';
+export { LIMITS, type Limits } from './limits.ts';
+export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
+export { metadataSchema, type Metadata } from './metadata.ts';
+export { MODEL_ENV, MODEL_FILES, WORKSPACE } from './model-env.ts';
+export { IMG_DTYPES, modelManifestSchema, paramsSchemaOf, type ModelManifest, type Params } from './model-manifest.ts';
+export {
+  FAILURE_CODES,
+  FAILURE_MESSAGES,
+  FAILURES,
+  failureOfExit,
+  faultOf,
+  MODEL_EXIT,
+  type ContainerEnd,
+  type FailureCode,
+  type Fault,
+} from './outcomes.ts';
+export { PROBLEM_CODES, problemSchema, PROBLEMS, type Problem, type ProblemCode } from './problems.ts';
+export { manifestSchema, reportSchema, type AttemptReport, type Manifest, type ManifestEntry } from './report.ts';
+export {
+  holdsSlot,
+  isTerminal,
+  PHASES,
+  STATUSES,
+  statusOf,
+  TRANSITIONS,
+  type Phase,
+  type SlotChange,
+  type Status,
+} from './states.ts';
+export { WARNINGS, type WarningCode } from './warnings.ts';
+export {
+  modelEndSchema,
+  stageInVerdictSchema,
+  taskFileSchema,
+  WORK_FILES,
+  type ModelEnd,
+  type StageInVerdict,
+  type TaskFile,
+} from './work-folder.ts';

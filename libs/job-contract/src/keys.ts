@@ -1,0 +1,62 @@
+import type { JobId } from './ids.ts';
+
+/**
+ * Where a job's objects lie in the ObjectStore: the layout the requirement calls mandatory, plus attempts.
+ * Keys are made of our own ids and fixed names only.
+ */
+export const JOBS_PREFIX = 'jobs/';
+
+export const INPUT_FILE = 'input.npz';
+
+export const ARTIFACTS = {
+  'pred_mask.npz': { mediaType: 'application/octet-stream' },
+  'pred_mask.nii.gz': { mediaType: 'application/gzip' },
+  'preview.png': { mediaType: 'image/png' },
+  'metadata.json': { mediaType: 'application/json' },
+} as const;
+
+export type ArtifactName = keyof typeof ARTIFACTS;
+
+export const ARTIFACT_NAMES = Object.keys(ARTIFACTS) as [ArtifactName, ...ArtifactName[]]; // keys of a literal
+
+export function isArtifactName(text: string): text is ArtifactName {
+  return Object.hasOwn(ARTIFACTS, text);
+}
+
+export function jobPrefix(jobId: JobId): string {
+  return `${JOBS_PREFIX}${jobId}/`;
+}
+
+export function inputKey(jobId: JobId): string {
+  return `${jobPrefix(jobId)}input/${INPUT_FILE}`;
+}
+
+export function jobFileKey(jobId: JobId): string {
+  return `${jobPrefix(jobId)}input/job.json`;
+}
+
+export function attemptPrefix(jobId: JobId, epoch: number): string {
+  return `${jobPrefix(jobId)}attempts/${epoch}/`;
+}
+
+export function attemptArtifactKey(jobId: JobId, epoch: number, name: ArtifactName): string {
+  return `${attemptPrefix(jobId, epoch)}output/${name}`;
+}
+
+export function reportKey(jobId: JobId, epoch: number): string {
+  return `${attemptPrefix(jobId, epoch)}report.json`;
+}
+
+export function logsKey(jobId: JobId, epoch: number): string {
+  return `${attemptPrefix(jobId, epoch)}logs.txt`;
+}
+
+/** Where the published artifact is shown: `metadata.json` beside `output/`, the others inside it. */
+export function publishedKey(jobId: JobId, name: ArtifactName): string {
+  return name === 'metadata.json' ? `${jobPrefix(jobId)}metadata.json` : `${jobPrefix(jobId)}output/${name}`;
+}
+
+/** The job id in a key of ours, or null. */
+export function jobIdOfKey(key: string): string | null {
+  return /^jobs\/([0-9a-f-]{36})\//.exec(key)?.[1] ?? null;
+}

@@ -1,0 +1,34 @@
+/** Every limit of the platform that is not a deployment's own setting. Units are last in the names. */
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+
+export const LIMITS = {
+  /** Largest request body's file part; a deployment may lower it. */
+  uploadBytesMax: 1 * GiB,
+  imgsBytesMax: 2 * GiB,
+  voxelsMax: 512 * 1024 * 1024,
+  dimMax: 2_048,
+  npzMembersMax: 16,
+  promptsBytesMax: 256 * KiB,
+  promptCountMax: 64,
+  promptCharsMax: 1_000,
+  paramsBytesMax: 4 * KiB,
+  geometryBytesMax: 4 * KiB,
+  externalJobIdCharsMax: 128,
+  idempotencyKeyCharsMax: 128,
+  idempotencyTtlMs: 24 * 60 * 60 * 1000,
+  /** What a model may leave in its output folder, measured while it runs. */
+  outputBytesMax: 2 * GiB,
+  modelLogBytesMax: 1 * MiB,
+  progressBytesMax: 1 * MiB,
+  reportBytesMax: 64 * KiB,
+  metadataBytesMax: 4 * MiB,
+  jobFileBytesMax: 512 * KiB,
+  /** Attempts a record remembers and may have at all, whatever the causes. */
+  attemptsMax: 20,
+  /** A job's record as JSON. */
+  recordBytesMax: 64 * KiB,
+} as const;
+
+export type Limits = typeof LIMITS;

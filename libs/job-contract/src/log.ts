@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import { PHASES } from './states.ts';
+
+/**
+ * Logging by allow-list: an event name and fields whose shapes are fixed here. There is no free text, so
+ * nothing that a client or a model wrote can reach a log. A field outside its schema is dropped and counted.
+ */
+const id = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/);
+const word = z.string().regex(/^[a-z0-9_.-]{1,64}$/);
+const count = z.number();
+
+const job = { jobId: id };
+const attempt = { ...job, epoch: count };
+const failure = { errorName: word, errorCode: word, frames: z.array(z.string().regex(/^[\w$.<>#\[\] /@:()*-]{1,200}$/)).max(12) };
+
+export const LOG_EVENTS = {
+  'service.started': { service: word, port: count, pid: count },
+  'service.stopping': { service: word, signal: word },
+  'service.stopped': { service: word },
+  'service.failed': { service: word, ...failure },
+  'http.request': { requestId: id, method: word, route: id, status: count, durationMs: count, code: word, clientId: id },
+  'http.failed': { requestId: id, route: id, ...failure },
+  'job.submitted': { ...job, clientId: id, model: word, bytes: count, durationMs: count, replayed: z.boolean() },
+  'job.phase': { ...attempt, from: z.enum(PHASES), to: z.enum(PHASES), code: word, version: count },
+  'job.intent': { ...attempt, code: word },
+  'job.cancel': { ...job, clientId: id },
+  'task.launched': { ...attempt, task: id, durationMs: count },
+  'task.refused': { ...attempt, code: word },
+  'task.stopping': { ...attempt, mode: word },
+  'task.removed': { ...attempt },
+  'task.stage': { ...attempt, stage: word, durationMs: count, exitCode: count },
+  'task.orphan': { ...attempt },
+  'advance.failed': { ...job, ...failure },
+  'loop.failed': { loop: word, ...failure },
+  'sweep.done': { jobs: count, woken: count, orphans: count, durationMs: count },
+  'cleanup.removed': { kind: word, count },
+  'stager.done': { ...attempt, stage: word, result: word, detail: word, durationMs: count },
+} as const satisfies Record<string, Record<string, z.ZodType>>;
+
+export type LogEvent = keyof typeof LOG_EVENTS;
+export type LogFields<E extends LogEvent> = {
+  [F in keyof (typeof LOG_EVENTS)[E]]?: z.infer<(typeof LOG_EVENTS)[E][F] & z.ZodType>;
+};
+export type Log = <E extends LogEvent>(event: E, fields?: LogFields<E>) => void;
+
+/**
+ * @param write receives one line of JSON without a newline; `main` passes a writer to stdout.
+ * @param now milliseconds since 1970.
+ */
+export function createLog(write: (line: string) => void, now: () => number): Log {
+  return (event, fields = {}) => {
+    const shapes: Record<string, z.ZodType> = LOG_EVENTS[event];
+    const line: Record<string, unknown> = { time: new Date(now()).toISOString(), event };
+    let dropped = 0;
+    for (const [name, value] of Object.entries(fields)) {
+      if (value === undefined) continue;
+      if (shapes[name]?.safeParse(value).success) line[name] = value;
+      else dropped += 1;
+    }
+    if (dropped > 0) line['dropped'] = dropped;
+    write(JSON.stringify(line));
+  };
+}
+
+/**
+ * What may be logged of an error: its class, its code and its stack's frames. Never its message, which may
+ * quote a client; the first line of a stack repeats the message, so only lines that are frames are kept.
+ */
+export function errorFields(error: unknown): { errorName: string; errorCode?: string; frames: string[] } {
+  if (!(error instanceof Error)) return { errorName: 'unknown', frames: [] };
+  const frames = (error.stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 12)
+    .map((line) => line.trim().slice(0, 200));
+  const code = 'code' in error && typeof error.code === 'string' ? error.code.toLowerCase() : undefined;
+  return { errorName: error.name.toLowerCase(), ...(code === undefined ? {} : { errorCode: code }), frames };
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { FAULTS, type Fault } from './outcomes.ts';
+
+type ProblemKind = { status: number; title: string; fault: Fault; retryable: boolean };
+
+const input = (title: string): ProblemKind => ({ status: 422, title, fault: 'user', retryable: false });
+const request = (status: number, title: string): ProblemKind => ({ status, title, fault: 'user', retryable: false });
+const busy = (status: number, title: string): ProblemKind => ({ status, title, fault: 'platform', retryable: true });
+
+/**
+ * Every error the API answers, RFC 9457. Titles are fixed and say what to do; they never quote the client.
+ * The codes from `not_a_zip` on are those of libs/volumes (the API checks at compile time that none is missing).
+ */
+export const PROBLEMS = {
+  unauthorized: request(401, 'Send a valid API key as "Authorization: Bearer bpi_…".'),
+  not_found: request(404, 'No such resource for this client. Check the id and the path.'),
+  method_not_allowed: request(405, 'This route does not know that method.'),
+  content_type: request(415, 'Send multipart/form-data with one part named "file".'),
+  multipart_malformed: request(400, 'The multipart body is malformed or incomplete. Send it again in full.'),
+  field_unknown: request(400, 'Send only file, external_job_id, model, params and geometry, each once.'),
+  file_missing: request(400, 'The part named "file" is missing or empty. Attach the NPZ there.'),
+  length_required: request(411, 'Send a Content-Length header.'),
+  upload_aborted: request(400, 'The upload ended early. Send it again with the same Idempotency-Key.'),
+  upload_too_slow: request(408, 'The upload took too long. Send it again over a faster connection.'),
+  external_job_id_invalid: request(422, 'external_job_id must be 1 to 128 printable characters.'),
+  idempotency_key_invalid: request(400, 'Idempotency-Key must be 1 to 128 printable ASCII characters.'),
+  idempotency_mismatch: request(422, 'This Idempotency-Key was used with another payload. Use a new key.'),
+  model_unknown: request(422, 'No such model. GET /models lists them.'),
+  params_invalid: request(422, 'params must be a JSON object that fits the model. GET /models shows its params.'),
+  geometry_invalid: request(422, 'geometry must be JSON with an invertible 4x4 affine (RAS, mm) and/or spacing_order xyz or zyx.'),
+  range_invalid: request(416, 'The requested range lies outside the artifact.'),
+  not_ready: { status: 409, title: 'The job has no result yet. Ask again after Retry-After.', fault: 'user', retryable: true },
+  job_failed: request(409, 'The job failed; its status says why.'),
+  already_ended: request(409, 'The job has already ended and cannot be cancelled.'),
+  gone: request(410, 'The job was deleted or is past its retention.'),
+  too_many_uploads: { status: 429, title: 'Too many uploads at once. Send again after Retry-After.', fault: 'user', retryable: true },
+  storage_full: busy(507, 'The platform has no room for the upload. Send it again later.'),
+  unavailable: busy(503, 'A part of the platform is not available. Send the request again later.'),
+  internal: busy(500, 'The platform failed. Send the request again; tell the operator the request id if it recurs.'),
+
+  too_large: request(413, 'The upload or the volume in it exceeds a limit. GET /models lists the limits.'),
+  not_a_zip: input('The file is not an NPZ archive. Save it with numpy.savez_compressed.'),
+  zip_truncated: input('The archive is cut off. Send the complete file.'),
+  zip_encrypted: input('The archive is encrypted. Save it without a password.'),
+  zip_method: input('The archive uses a compression other than deflate. Save it with numpy.savez_compressed.'),
+  zip_member_name: input('A member of the archive has a name that NumPy would not write. Use plain array names.'),
+  zip_duplicate_member: input('Two members of the archive share a name. Save each array once.'),
+  zip_overlap: input('Members of the archive overlap. Save it with numpy.savez_compressed.'),
+  zip_size_mismatch: input('A member of the archive is not as long as it says. Save the file again.'),
+  zip_crc_mismatch: input('A member of the archive is damaged (CRC). Send the file again.'),
+  zip_too_many_members: input('The archive has too many members. Send imgs, text_prompts and spacing only.'),
+  zip_malformed: input('The archive is malformed. Save it with numpy.savez_compressed.'),
+  npy_header: input('A NPY header is not one that NumPy writes. Save the array again.'),
+  npy_size_mismatch: input('An array is longer or shorter than its header says. Save it again.'),
+  missing_member: input('The archive has no imgs array. Save the volume under that name.'),
+  dtype_unsupported: input('The model does not take this data type. GET /models lists those it takes.'),
+  rank_invalid: input('imgs must have three dimensions: depth, height, width.'),
+  shape_invalid: input('A dimension of imgs is zero or too large. GET /models lists the limits.'),
+  pickle_unsupported: input('text_prompts is not a plain dict of strings as NumPy pickles it.'),
+  prompts_malformed: input('text_prompts must map label ids ("1" to "255") to sentences, with instance_label 0 or 1.'),
+  prompts_required: input('This model needs text_prompts in the NPZ.'),
+  spacing_invalid: input('spacing must be three positive numbers in millimetres.'),
+  not_finite: input('imgs contains NaN or infinity. Replace them before sending.'),
+  intensity_range: input('imgs lies outside the range of the model. Window it to 0–255 (or 0–1 as float) first.'),
+  intensity_flat: input('imgs has too few distinct values for an image. Check how it was windowed.'),
+} as const satisfies Record<string, ProblemKind>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+export const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]; // keys of a literal
+
+export const problemSchema = z.strictObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  code: z.enum(PROBLEM_CODES),
+  fault: z.enum(FAULTS),
+  retryable: z.boolean(),
+  /** The request's id, the same as in the header X-Request-Id and in the log. */
+  instance: z.string(),
+  /** For `params_invalid`: names of the model's own params that are at fault. Never names the client invented. */
+  fields: z.array(z.string()).max(64).optional(),
+  /** For `job_failed`. */
+  job_error: z.strictObject({ code: z.string(), fault: z.enum(FAULTS), message: z.string() }).optional(),
+});
+export type Problem = z.infer<typeof problemSchema>;

@@ -1,0 +1,184 @@
+import { holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
+import { decide, type Sight, type Step } from './decide.ts';
+import type { JobEvent } from './job-event.ts';
+import { projectionDue } from './new-job.ts';
+import type { JobPolicy } from './policy.ts';
+import type { JobQueue } from './ports/job-queue.ts';
+import type { JobStore } from './ports/job-store.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+import type { TaskRunner } from './ports/task-runner.ts';
+import { project } from './project.ts';
+import { readReport } from './report-reader.ts';
+import { transition } from './transition.ts';
+
+/** Two clocks as values: the wall's for what is stored, a monotonic one for leases. Milliseconds. */
+export type Clock = { nowMs(): number; monotonicMs(): number };
+
+export type AdvanceContext = {
+  store: JobStore;
+  queue: JobQueue;
+  runner: TaskRunner;
+  objects: ObjectStore;
+  clock: Clock;
+  policy: JobPolicy;
+  log: Log;
+};
+
+/** What the caller of `advance` may want to know; nothing depends on it but pace. */
+export type Advanced =
+  | { kind: 'done' } // terminal, or unknown
+  | { kind: 'moved' } // something was saved or stopped; a later look will show more
+  | { kind: 'waiting'; untilMs: number | null }
+  | { kind: 'full' }
+  | { kind: 'stale' }; // somebody else was faster: the next wake-up sees the newer truth
+
+/**
+ * Brings one job one step further: one read, one decision, at most two writes. Safe to call at any time, twice,
+ * late, and from several workers at once. Throws when a port does; the job is as it was, and a later call goes on.
+ */
+export async function advance(context: AdvanceContext, jobId: JobId): Promise<Advanced> {
+  const loadedAtMs = context.clock.monotonicMs();
+  const stored = await context.store.get(jobId);
+  if (stored === null) return { kind: 'done' };
+  const { job } = stored;
+  const sight = await look(context, job);
+  const step = decide(job, sight, context.clock.nowMs(), context.policy);
+  return perform(context, job, step, loadedAtMs);
+}
+
+/** Inspect first, then the report: a report found after the task was seen stopped is complete. */
+async function look(context: AdvanceContext, job: JobRecord): Promise<Sight> {
+  if (!holdsSlot(job.phase) || job.attempt === null) return { observation: null, report: null };
+  const { epoch, task } = job.attempt;
+  const observation = await context.runner.inspect({ jobId: job.jobId, epoch, ref: task });
+  const over = observation.state === 'stopped' || observation.state === 'missing';
+  return { observation, report: over ? await readReport(context.objects, job.jobId, epoch) : null };
+}
+
+async function perform(context: AdvanceContext, job: JobRecord, step: Step, loadedAtMs: number): Promise<Advanced> {
+  const atMs = context.clock.nowMs();
+  switch (step.step) {
+    case 'claim':
+      return claim(context, job, loadedAtMs);
+    case 'launch':
+      return launch(context, job, loadedAtMs);
+    case 'wait':
+      if (step.note !== null) {
+        const event: JobEvent =
+          step.note.kind === 'seen' ? { type: 'taskSeen', task: step.note.task } : { type: 'taskMissing', atMs };
+        return saved(await save(context, job, event), { kind: 'moved' });
+      }
+      if (projectionDue(job)) return projectResult(context, job);
+      return job.endedVersion === null ? { kind: 'waiting', untilMs: step.untilMs } : { kind: 'done' };
+    case 'markRunning':
+      return saved(await save(context, job, { type: 'started', task: step.task, atMs }), { kind: 'moved' });
+    case 'intend':
+      return intend(context, job, { type: 'intended', code: step.code, atMs });
+    case 'stop':
+      return stop(context, job, step);
+    case 'publish':
+      return leave(context, job, { type: 'published', manifest: step.manifest, atMs });
+    case 'retry': {
+      const { code, notBeforeMs, shrink } = step;
+      return leave(context, job, { type: 'retried', code, notBeforeMs, shrink, atMs });
+    }
+    case 'fail':
+      return leave(context, job, { type: 'failed', code: step.code, atMs });
+  }
+}
+
+/** Claim first, then launch, in one go: the usual way of a job. */
+async function claim(context: AdvanceContext, job: JobRecord, loadedAtMs: number): Promise<Advanced> {
+  const claimed = await save(context, job, { type: 'claimed', atMs: context.clock.nowMs() });
+  return typeof claimed === 'string' ? { kind: claimed } : launch(context, claimed, loadedAtMs);
+}
+
+/**
+ * The lease is judged by this process's own monotonic clock right before the call: whoever stalled since it
+ * loaded the record must not launch, because others may have counted it out meanwhile.
+ */
+async function launch(context: AdvanceContext, job: JobRecord, loadedAtMs: number): Promise<Advanced> {
+  const { attempt, jobId, pool } = job;
+  if (attempt === null) throw new Error('a launch needs a claim');
+  const { epoch, shrunk, claimedAtMs } = attempt;
+  const { model } = job;
+  if (context.clock.nowMs() - claimedAtMs >= context.policy.launchWindowMs) return { kind: 'stale' };
+  const startedMs = context.clock.monotonicMs();
+  if (startedMs - loadedAtMs >= context.policy.launchLeaseMs) return { kind: 'stale' };
+  try {
+    const launched = await context.runner.launch({ jobId, epoch, model, pool, shrunk });
+    if (launched.kind === 'refused') {
+      context.log('task.refused', { jobId, epoch, code: launched.code });
+      return intend(context, job, { type: 'intended', code: launched.code, atMs: context.clock.nowMs() });
+    }
+    context.log('task.launched', { jobId, epoch, task: launched.ref, durationMs: context.clock.monotonicMs() - startedMs });
+    return saved(await save(context, job, { type: 'taskSeen', task: launched.ref }), { kind: 'moved' });
+  } catch (error) {
+    await save(context, job, { type: 'dispatchFailed' });
+    throw error;
+  }
+}
+
+/** Saves the intent, then asks the task to stop at once; later advances repeat that until it is gone. */
+async function intend(
+  context: AdvanceContext,
+  job: JobRecord,
+  event: Extract<JobEvent, { type: 'intended' }>,
+): Promise<Advanced> {
+  const after = await save(context, job, event);
+  if (typeof after === 'string') return { kind: after };
+  if (after.attempt !== null) {
+    const { epoch, task } = after.attempt;
+    context.log('job.intent', { jobId: job.jobId, epoch, code: event.code });
+    await context.runner.stop({ jobId: job.jobId, epoch, ref: task }, 'ask');
+  }
+  return { kind: 'moved' };
+}
+
+async function stop(
+  context: AdvanceContext,
+  job: JobRecord,
+  step: Extract<Step, { step: 'stop' }>,
+): Promise<Advanced> {
+  if (job.attempt === null) throw new Error('a stop needs an attempt');
+  const { epoch, task } = job.attempt;
+  const ref = step.note?.task ?? task;
+  context.log('task.stopping', { jobId: job.jobId, epoch, mode: step.mode });
+  await context.runner.stop({ jobId: job.jobId, epoch, ref }, step.mode);
+  if (step.note !== null) return saved(await save(context, job, { type: 'taskSeen', task: step.note.task }), { kind: 'moved' });
+  return { kind: 'moved' };
+}
+
+/** Leaves the attempt: publication, retry or failure; then shows the result, or sees to the next claim. */
+async function leave(context: AdvanceContext, job: JobRecord, event: JobEvent): Promise<Advanced> {
+  const after = await save(context, job, event);
+  if (typeof after === 'string') return { kind: after };
+  if (after.phase === 'queued') {
+    await context.queue.send(after.jobId, Math.max(0, after.notBeforeMs - context.clock.nowMs()));
+    return { kind: 'moved' };
+  }
+  return projectResult(context, after);
+}
+
+async function projectResult(context: AdvanceContext, job: JobRecord): Promise<Advanced> {
+  await project(context.objects, job);
+  const event: JobEvent = { type: 'projected', atVersion: job.endedVersion ?? 0 };
+  return saved(await save(context, job, event), { kind: 'done' });
+}
+
+async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): Promise<JobRecord | 'stale' | 'full'> {
+  const change = transition(job, event);
+  const result = await context.store.save(change);
+  if (result !== 'saved') return result;
+  const { before, after } = change;
+  if (before.phase !== after.phase) {
+    const code = 'code' in event ? { code: event.code } : {};
+    const epoch = after.attempt?.epoch ?? 0;
+    context.log('job.phase', { jobId: job.jobId, epoch, from: before.phase, to: after.phase, version: after.version, ...code });
+  }
+  return after;
+}
+
+function saved(result: JobRecord | 'stale' | 'full', then: Advanced): Advanced {
+  return typeof result === 'string' ? { kind: result } : then;
+}

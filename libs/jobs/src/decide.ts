@@ -1,0 +1,166 @@
+import {
+  FAILURES,
+  isTerminal,
+  LIMITS,
+  type Attempt,
+  type AttemptReport,
+  type FailureCode,
+  type JobRecord,
+  type Manifest,
+  type TaskRef,
+} from '@bpi/job-contract';
+import { classify, type GoneTask, type Outcome } from './classify.ts';
+import type { JobPolicy } from './policy.ts';
+import type { Observation } from './ports/task-runner.ts';
+
+/** What to do next about a job. One step per call of `advance`. */
+export type Step =
+  | { step: 'claim' }
+  | { step: 'launch' }
+  /** Nothing to do now. `note` is worth saving: the task turned up, or went missing. */
+  | { step: 'wait'; note: { kind: 'seen'; task: TaskRef } | { kind: 'missing' } | null; untilMs: number | null }
+  | { step: 'markRunning'; task: TaskRef }
+  | { step: 'intend'; code: FailureCode }
+  | { step: 'stop'; mode: 'ask' | 'force'; note: { kind: 'seen'; task: TaskRef } | null }
+  | { step: 'publish'; manifest: Manifest }
+  | { step: 'retry'; code: FailureCode; notBeforeMs: number; shrink: 'yes' | 'no' }
+  | { step: 'fail'; code: FailureCode };
+
+/** What was seen before deciding: the task (null = the job cannot have one) and, if that ended, its report. */
+export type Sight = { observation: Observation | null; report: AttemptReport | null };
+
+/**
+ * The heart: pure and total. The order of the questions is the order of the rules:
+ * is the task gone, so that the attempt may be left? must it be ended? else, how does it go on?
+ */
+export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobPolicy): Step {
+  if (isTerminal(job.phase)) return waitFor(null);
+  if (job.phase === 'queued') return decideQueued(job, nowMs);
+  const { attempt } = job;
+  const { observation } = sight;
+  if (attempt === null || observation === null) throw new Error('an attempt in flight must be observed before deciding');
+
+  const gone = goneTask(attempt, observation, nowMs, policy);
+  if (gone !== null) return leave(job, attempt, settle(job, attempt, gone, sight.report), nowMs, policy);
+  if (attempt.intent !== null && observation.state !== 'stopped') {
+    return decideEnding(attempt, attempt.intent.atMs, observation, nowMs, policy);
+  }
+
+  const reason = reasonToEnd(job, attempt, sight, nowMs, policy);
+  if (reason !== null) return { step: 'intend', code: reason };
+  return decideFlying(job, attempt, observation, nowMs);
+}
+
+function decideQueued(job: JobRecord, nowMs: number): Step {
+  if (job.cancelRequestedAtMs !== null) return { step: 'fail', code: 'cancelled' };
+  if (deadlinePassed(job, nowMs)) return { step: 'fail', code: 'deadline_exceeded' };
+  return nowMs < job.notBeforeMs ? waitFor(job.notBeforeMs) : { step: 'claim' };
+}
+
+/**
+ * Gone = stopped as reported by a live host, or missing without a break for `taskGoneAfterMs`. A task that was
+ * never recorded may still be on its way from a slow worker, so the wait starts at the intent, not before.
+ */
+function goneTask(attempt: Attempt, seen: Observation, nowMs: number, policy: JobPolicy): GoneTask | null {
+  if (seen.state === 'stopped') return seen;
+  if (seen.state !== 'missing' || attempt.missingSinceMs === null) return null;
+  if (attempt.task === null && attempt.intent === null) return null;
+  const since = attempt.task === null ? Math.max(attempt.missingSinceMs, attempt.intent?.atMs ?? nowMs) : attempt.missingSinceMs;
+  return nowMs - since >= policy.taskGoneAfterMs ? seen : null;
+}
+
+/** What is seen after an intent is classified by the intent; a success seen before one wins over a deadline. */
+function settle(job: JobRecord, attempt: Attempt, gone: GoneTask, report: AttemptReport | null): Outcome {
+  if (job.cancelRequestedAtMs !== null) return { result: 'failed', code: 'cancelled' };
+  if (attempt.intent !== null) return { result: 'failed', code: attempt.intent.code };
+  return classify(gone, report);
+}
+
+function leave(job: JobRecord, attempt: Attempt, outcome: Outcome, nowMs: number, policy: JobPolicy): Step {
+  if (outcome.result === 'succeeded') return { step: 'publish', manifest: outcome.manifest };
+  const { code } = outcome;
+  const fail: Step = { step: 'fail', code };
+  const attemptsLeft = attempt.epoch < LIMITS.attemptsMax;
+  switch (FAILURES[code].then) {
+    case 'fail':
+      return fail;
+    case 'retry-smaller':
+      return job.canShrink && job.retries.shrunk === 0 && attemptsLeft ? retry(job, code, 'yes', nowMs, policy) : fail;
+    case 'retry':
+      if (deadlinePassed(job, nowMs)) return { step: 'fail', code: 'deadline_exceeded' };
+      return budgetLeft(job, code, policy) && attemptsLeft ? retry(job, code, 'no', nowMs, policy) : fail;
+  }
+}
+
+function budgetLeft(job: JobRecord, code: FailureCode, policy: JobPolicy): boolean {
+  const { retries } = job;
+  if (code === 'capacity_unavailable') return retries.capacity < policy.retriesMax.capacity;
+  if (code === 'capacity_interrupted') return retries.interrupted < policy.retriesMax.interrupted;
+  return retries.platform < policy.retriesMax.platform;
+}
+
+/** Exponential backoff without jitter: decide is pure, and a pool's slots spread the retries already. */
+function retry(job: JobRecord, code: FailureCode, shrink: 'yes' | 'no', nowMs: number, policy: JobPolicy): Step {
+  const earlier = job.endedAttempts.length;
+  const backoffMs = shrink === 'yes' ? 0 : Math.min(policy.backoffMaxMs, policy.backoffBaseMs * 2 ** Math.min(earlier, 16));
+  return { step: 'retry', code, notBeforeMs: nowMs + backoffMs, shrink };
+}
+
+/** The attempt is to end and its task is not gone yet: stop it again and again, harder after a while. */
+function decideEnding(
+  attempt: Attempt,
+  intendedAtMs: number,
+  seen: Exclude<Observation, { state: 'stopped' }>,
+  nowMs: number,
+  policy: JobPolicy,
+): Step {
+  if (seen.state === 'missing') {
+    return attempt.missingSinceMs === null
+      ? { step: 'wait', note: { kind: 'missing' }, untilMs: nowMs + policy.taskGoneAfterMs }
+      : waitFor(Math.max(attempt.missingSinceMs, attempt.task === null ? intendedAtMs : 0) + policy.taskGoneAfterMs);
+  }
+  const mode = nowMs - intendedAtMs >= policy.stopEscalationMs ? 'force' : 'ask';
+  return { step: 'stop', mode, note: news(attempt, seen.ref) };
+}
+
+function reasonToEnd(job: JobRecord, attempt: Attempt, sight: Sight, nowMs: number, policy: JobPolicy): FailureCode | null {
+  if (job.cancelRequestedAtMs !== null) return 'cancelled';
+  // Stored results only wait for their task to be gone: no deadline takes them away.
+  if (sight.report?.result === 'stored') return null;
+  if (deadlinePassed(job, nowMs)) return 'deadline_exceeded';
+  if (attempt.deadlineAtMs !== null && nowMs >= attempt.deadlineAtMs) return 'attempt_timeout';
+  const unlaunched = sight.observation?.state === 'missing' && attempt.task === null;
+  if (unlaunched && nowMs - attempt.claimedAtMs >= policy.launchWindowMs) return 'platform_error';
+  if (unlaunched && attempt.dispatchFailures >= policy.dispatchFailuresMax) return 'platform_error';
+  return null;
+}
+
+function decideFlying(job: JobRecord, attempt: Attempt, seen: Observation, nowMs: number): Step {
+  switch (seen.state) {
+    case 'stopped':
+      throw new Error('a stopped task is gone: its attempt was to be left');
+    case 'missing':
+      if (attempt.task === null) return { step: 'launch' };
+      return attempt.missingSinceMs === null
+        ? { step: 'wait', note: { kind: 'missing' }, untilMs: null }
+        : waitFor(null);
+    case 'pending':
+      return { step: 'wait', note: news(attempt, seen.ref), untilMs: null };
+    case 'running':
+      if (job.phase === 'launching') return { step: 'markRunning', task: seen.ref };
+      return { step: 'wait', note: news(attempt, seen.ref), untilMs: attempt.deadlineAtMs ?? nowMs };
+  }
+}
+
+function deadlinePassed(job: JobRecord, nowMs: number): boolean {
+  return nowMs >= job.totalDeadlineAtMs || (job.firstRunningAtMs === null && nowMs >= job.startDeadlineAtMs);
+}
+
+/** Worth saving only if the record does not say so already. */
+function news(attempt: Attempt, task: TaskRef): { kind: 'seen'; task: TaskRef } | null {
+  return attempt.task === task && attempt.missingSinceMs === null ? null : { kind: 'seen', task };
+}
+
+function waitFor(untilMs: number | null): Step {
+  return { step: 'wait', note: null, untilMs };
+}

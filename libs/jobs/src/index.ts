@@ -1,0 +1,27 @@
+export { advance, type AdvanceContext, type Advanced, type Clock } from './advance.ts';
+export { cancelJob, type CancelResult } from './cancel.ts';
+export { Catalogue } from './catalogue.ts';
+export { classify, type Outcome } from './classify.ts';
+export { decide, type Sight, type Step } from './decide.ts';
+export type { JobEvent } from './job-event.ts';
+export { isActive, newJob, projectionDue, type NewJob } from './new-job.ts';
+export { assertPolicy, LOCAL_POLICY, type JobPolicy } from './policy.ts';
+export type { Clients } from './ports/clients.ts';
+export type { Delivery, JobQueue } from './ports/job-queue.ts';
+export type { CreateResult, IdempotencyClaim, JobStore, Room, SaveResult, StoredJob } from './ports/job-store.ts';
+export { ObjectNotFound, type ByteRange, type ObjectInfo, type ObjectStore, type PutResult } from './ports/object-store.ts';
+export type {
+  LaunchResult,
+  ListedTask,
+  Observation,
+  StopCause,
+  TaskEvent,
+  TaskId,
+  TaskRunner,
+  TaskSpec,
+} from './ports/task-runner.ts';
+export { project } from './project.ts';
+export { readReport, readText } from './report-reader.ts';
+export { submitJob, type Failpoint, type Submission, type SubmitResult, type SubmitStep } from './submit.ts';
+export { isOrphan, removeForgottenInputs, sweep, SWEEP_LIMITS, type Swept } from './sweep.ts';
+export { assertChange, IllegalTransition, transition, type Change } from './transition.ts';

@@ -1,0 +1,17 @@
+import type { FailureCode, Manifest, TaskRef } from '@bpi/job-contract';
+
+/** Everything that can happen to a record. Times are passed in; the domain has no clock of its own. */
+export type JobEvent =
+  | { type: 'claimed'; atMs: number }
+  /** The task is known to the runner (launched, or found by an inspection). */
+  | { type: 'taskSeen'; task: TaskRef }
+  | { type: 'taskMissing'; atMs: number }
+  | { type: 'dispatchFailed' }
+  | { type: 'started'; task: TaskRef; atMs: number }
+  | { type: 'intended'; code: FailureCode; atMs: number }
+  | { type: 'published'; manifest: Manifest; atMs: number }
+  | { type: 'retried'; code: FailureCode; notBeforeMs: number; shrink: 'yes' | 'no'; atMs: number }
+  | { type: 'failed'; code: FailureCode; atMs: number }
+  | { type: 'cancelRequested'; atMs: number }
+  | { type: 'projected'; atVersion: number }
+  | { type: 'leftoversRemoved'; epochs: readonly number[] };

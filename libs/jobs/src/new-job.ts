@@ -1,0 +1,51 @@
+import { isTerminal, type JobId, type JobRecord } from '@bpi/job-contract';
+
+export type NewJob = {
+  jobId: JobId;
+  clientId: string;
+  externalJobId: string | null;
+  model: { name: string; version: string };
+  pool: string;
+  inputSha256: string;
+  warnings: string[];
+  nowMs: number;
+  startDeadlineMs: number;
+  totalDeadlineMs: number;
+  attemptTimeoutMs: number;
+  canShrink: boolean;
+};
+
+/** The record of a job that was just accepted. Deadlines are durations from now, milliseconds. */
+export function newJob(given: NewJob): JobRecord {
+  const { nowMs, startDeadlineMs, totalDeadlineMs, ...rest } = given;
+  return {
+    schemaVersion: 1,
+    ...rest,
+    createdAtMs: nowMs,
+    startDeadlineAtMs: nowMs + startDeadlineMs,
+    totalDeadlineAtMs: nowMs + totalDeadlineMs,
+    phase: 'queued',
+    version: 1,
+    attempt: null,
+    endedAttempts: [],
+    retries: { platform: 0, capacity: 0, interrupted: 0, shrunk: 0 },
+    notBeforeMs: nowMs,
+    cancelRequestedAtMs: null,
+    firstRunningAtMs: null,
+    endedAtMs: null,
+    error: null,
+    result: null,
+    endedVersion: null,
+    projectedVersion: 0,
+    leftovers: [],
+  };
+}
+
+/** Still needs the sweep: not over, or its projections are older than its end, or a stopped task is to be removed. */
+export function isActive(job: JobRecord): boolean {
+  return !isTerminal(job.phase) || projectionDue(job) || job.leftovers.length > 0;
+}
+
+export function projectionDue(job: JobRecord): boolean {
+  return job.endedVersion !== null && job.projectedVersion < job.endedVersion;
+}

@@ -1,0 +1,42 @@
+import type { Readable } from 'node:stream';
+
+export type ObjectInfo = { bytes: number; /** hexadecimal */ sha256: string };
+
+export type PutResult =
+  | ({ kind: 'stored' } & ObjectInfo)
+  /** `ifAbsent` was asked and the key is taken; what lies there is unchanged. */
+  | { kind: 'exists' };
+
+export type ByteRange = { start: number; /** inclusive */ end: number };
+
+/** Raised by `get` and `copy` for a key that holds nothing. */
+export class ObjectNotFound extends Error {
+  override readonly name = 'ObjectNotFound';
+  readonly code = 'object_not_found';
+  constructor() {
+    super('No object lies under this key.');
+  }
+}
+
+/** Files by key. A key appears whole or not at all; what a reader opened does not change under it. */
+export interface ObjectStore {
+  /** Stores a stream under the key. A failed or aborted put leaves what was there before. Durable when resolved. */
+  put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult>;
+
+  /** The bytes, or the given part of them. Throws ObjectNotFound. */
+  get(key: string, range?: ByteRange): Promise<Readable>;
+
+  head(key: string): Promise<ObjectInfo | null>;
+
+  /** Keys under a prefix in ascending order, with size and time of writing. */
+  list(prefix: string): AsyncIterable<{ key: string; bytes: number; modifiedAtMs: number }>;
+
+  /** Shows one object under a second key too, replacing what lies there. Throws ObjectNotFound. */
+  copy(from: string, to: string): Promise<void>;
+
+  /** Removes everything under a prefix. Safe to repeat. */
+  deletePrefix(prefix: string): Promise<void>;
+
+  /** A link that needs no key of ours and ends by itself, or null where the backend has none (bytes go through the API). */
+  signDownload(key: string, as: { fileName: string; mediaType: string; ttlMs: number }): Promise<string | null>;
+}

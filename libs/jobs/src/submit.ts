@@ -1,0 +1,50 @@
+import { createReadStream } from 'node:fs';
+import { inputKey, jobFileKey, jobPrefix, type JobFile, type JobRecord } from '@bpi/job-contract';
+import type { JobQueue } from './ports/job-queue.ts';
+import type { IdempotencyClaim, JobStore } from './ports/job-store.ts';
+import type { ObjectStore } from './ports/object-store.ts';
+
+/** Where a test may end the process: between any two steps that leave a trace. Does nothing in production. */
+export type SubmitStep = 'start' | 'input_stored' | 'job_file_stored' | 'created' | 'woken';
+export type Failpoint = (step: SubmitStep) => void;
+
+export type Submission = {
+  job: JobRecord;
+  jobFile: JobFile;
+  /** The checked and rebuilt input on the scratch disk. */
+  inputPath: string;
+  idempotency: IdempotencyClaim | null;
+};
+
+export type SubmitResult =
+  | { kind: 'accepted'; job: JobRecord }
+  /** The Idempotency-Key was seen with this very payload: the earlier job is the answer. */
+  | { kind: 'replayed'; job: JobRecord }
+  | { kind: 'mismatch' };
+
+/**
+ * Accepts a checked job: input, then job file, then the record, then the wake-up. A crash after any step leaves
+ * nothing that a client was told of: an input without a record is removed by age, a record without a wake-up is
+ * found by the sweep.
+ */
+export async function submitJob(
+  ports: { store: JobStore; objects: ObjectStore; queue: JobQueue },
+  submission: Submission,
+  failpoint: Failpoint = () => {},
+): Promise<SubmitResult> {
+  const { job, jobFile } = submission;
+  failpoint('start');
+  await ports.objects.put(inputKey(job.jobId), createReadStream(submission.inputPath), { ifAbsent: true });
+  failpoint('input_stored');
+  await ports.objects.put(jobFileKey(job.jobId), Buffer.from(JSON.stringify(jobFile)), { ifAbsent: true });
+  failpoint('job_file_stored');
+  const created = await ports.store.create(job, submission.idempotency);
+  if (created.kind === 'mismatch' || (created.kind === 'exists' && created.job.jobId !== job.jobId)) {
+    await ports.objects.deletePrefix(jobPrefix(job.jobId));
+    return created.kind === 'mismatch' ? created : { kind: 'replayed', job: created.job };
+  }
+  failpoint('created');
+  await ports.queue.send(job.jobId, 0);
+  failpoint('woken');
+  return { kind: 'accepted', job };
+}

@@ -1,0 +1,124 @@
+import { errorFields, isTerminal, jobIdOfKey, isJobId, JOBS_PREFIX, jobPrefix, type JobRecord } from '@bpi/job-contract';
+import { advance, type AdvanceContext } from './advance.ts';
+import type { ListedTask } from './ports/task-runner.ts';
+import { transition } from './transition.ts';
+
+export const SWEEP_LIMITS = {
+  /** Active jobs read per page, and pages per sweep: what is left comes with the next one. */
+  pageJobs: 200,
+  pagesMax: 100,
+  /** An input without a record is removed after this. */
+  inputAgeMs: 60 * 60 * 1_000,
+} as const;
+
+export type Swept = { jobs: number; woken: number; orphans: number };
+
+/**
+ * Looks at everything that is not over, so that a lost wake-up, event or projection is only late.
+ * One broken job does not keep the others waiting.
+ */
+export async function sweep(context: AdvanceContext, signal: AbortSignal): Promise<Swept> {
+  const orphans = await stopOrphans(context);
+  const swept = { jobs: 0, woken: 0, orphans };
+  const freeByPool = new Map<string, number>();
+  let after: { createdAtMs: number; jobId: JobRecord['jobId'] } | undefined;
+  for (let page = 0; page < SWEEP_LIMITS.pagesMax && !signal.aborted; page += 1) {
+    const jobs = await context.store.listActive({ limit: SWEEP_LIMITS.pageJobs, ...(after === undefined ? {} : { after }) });
+    for (const job of jobs) {
+      if (signal.aborted) break;
+      await sweepJob(context, job, freeByPool, swept);
+    }
+    const last = jobs.at(-1);
+    if (last === undefined || jobs.length < SWEEP_LIMITS.pageJobs) break;
+    after = { createdAtMs: last.createdAtMs, jobId: last.jobId };
+  }
+  return swept;
+}
+
+async function sweepJob(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>, swept: Swept): Promise<void> {
+  swept.jobs += 1;
+  try {
+    if (await wakeIfClaimable(context, job, freeByPool)) {
+      swept.woken += 1;
+      return;
+    }
+    const waitsForRoom = job.phase === 'queued' && job.cancelRequestedAtMs === null && !pastDeadline(context, job);
+    if (!waitsForRoom) await advance(context, job.jobId);
+    if (job.leftovers.length > 0) await removeLeftovers(context, job);
+  } catch (error) {
+    context.log('advance.failed', { jobId: job.jobId, ...errorFields(error) });
+  }
+}
+
+/**
+ * A queued job whose time has come gets a new wake-up only while its pool has a free slot for it. With free slots
+ * the queue is empty or its message was lost, so this stays bounded however long the queue is.
+ */
+async function wakeIfClaimable(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>): Promise<boolean> {
+  const due = job.phase === 'queued' && job.cancelRequestedAtMs === null && job.notBeforeMs <= context.clock.nowMs();
+  if (!due || pastDeadline(context, job)) return false;
+  const free = freeByPool.get(job.pool) ?? (await context.store.room(job.pool)).free;
+  freeByPool.set(job.pool, free - 1);
+  if (free <= 0) return false;
+  await context.queue.send(job.jobId, 0);
+  return true;
+}
+
+function pastDeadline(context: AdvanceContext, job: JobRecord): boolean {
+  const nowMs = context.clock.nowMs();
+  return nowMs >= job.totalDeadlineAtMs || (job.firstRunningAtMs === null && nowMs >= job.startDeadlineAtMs);
+}
+
+async function removeLeftovers(context: AdvanceContext, job: JobRecord): Promise<void> {
+  const due = job.leftovers.filter(({ endedAtMs }) => context.clock.nowMs() - endedAtMs >= context.policy.taskKeptMs);
+  if (due.length === 0) return;
+  for (const { epoch, task } of due) {
+    await context.runner.remove({ jobId: job.jobId, epoch, ref: task });
+    context.log('task.removed', { jobId: job.jobId, epoch });
+  }
+  const stored = await context.store.get(job.jobId);
+  if (stored === null) return;
+  await context.store.save(transition(stored.job, { type: 'leftoversRemoved', epochs: due.map(({ epoch }) => epoch) }));
+}
+
+/**
+ * Tasks are listed first and each job is read after that, so a claim made meanwhile is never taken for an orphan.
+ */
+async function stopOrphans(context: AdvanceContext): Promise<number> {
+  let stopped = 0;
+  for (const task of await context.runner.list()) {
+    if (!task.live) continue;
+    const stored = await context.store.get(task.jobId);
+    if (!isOrphan(task, stored?.job ?? null)) continue;
+    context.log('task.orphan', { jobId: task.jobId, epoch: task.epoch });
+    await context.runner.stop(task, 'ask');
+    stopped += 1;
+  }
+  return stopped;
+}
+
+/** Never an orphan: a task whose epoch is newer than what was read. A task without any job is one. */
+export function isOrphan(task: Pick<ListedTask, 'epoch'>, job: JobRecord | null): boolean {
+  if (job === null) return true;
+  const current = job.attempt?.epoch ?? 0;
+  if (task.epoch > current) return false;
+  return isTerminal(job.phase) || job.phase === 'queued' || task.epoch < current;
+}
+
+/** Removes inputs that no record names, an hour after they were written: what a crash during submit leaves. */
+export async function removeForgottenInputs(context: AdvanceContext, signal: AbortSignal): Promise<number> {
+  let removed = 0;
+  let seen = '';
+  for await (const { key, modifiedAtMs } of context.objects.list(JOBS_PREFIX)) {
+    if (signal.aborted) break;
+    const jobId = jobIdOfKey(key);
+    if (jobId === null || !isJobId(jobId) || jobId === seen) continue;
+    seen = jobId;
+    if (context.clock.nowMs() - modifiedAtMs < SWEEP_LIMITS.inputAgeMs) continue;
+    if ((await context.store.get(jobId)) !== null) continue;
+    await context.objects.deletePrefix(jobPrefix(jobId));
+    removed += 1;
+  }
+  if (removed > 0) context.log('cleanup.removed', { kind: 'input', count: removed });
+  return removed;
+}

@@ -1,0 +1,174 @@
+import {
+  faultOf,
+  holdsSlot,
+  isTerminal,
+  TRANSITIONS,
+  type Attempt,
+  type JobRecord,
+  type Phase,
+  type SlotChange,
+} from '@bpi/job-contract';
+import type { JobEvent } from './job-event.ts';
+
+/**
+ * One step in a job's life, made by `transition` only. A store saves it if the stored version is still
+ * `before.version`, and moves the pool's slot with it.
+ */
+export type Change = {
+  readonly before: JobRecord;
+  readonly after: JobRecord;
+  readonly slot: SlotChange;
+  readonly event: JobEvent['type'];
+};
+
+const made = new WeakSet<Change>();
+
+/** For stores: refuses a record that did not come from `transition`. */
+export function assertChange(change: Change): void {
+  if (!made.has(change)) throw new Error('JobStore.save takes only what transition() made');
+}
+
+/** A caller applied an event in a phase where it cannot happen: a bug, not an operating error. */
+export class IllegalTransition extends Error {
+  override readonly name = 'IllegalTransition';
+  constructor(phase: Phase, event: JobEvent['type']) {
+    super(`a job that is ${phase} cannot take the event ${event}`);
+  }
+}
+
+/** The only function that changes a record. Pure; throws IllegalTransition. */
+export function transition(before: JobRecord, event: JobEvent): Change {
+  const after: JobRecord = { ...before, ...apply(before, event), version: before.version + 1 };
+  if (isTerminal(after.phase) && !isTerminal(before.phase)) after.endedVersion = after.version;
+  const change: Change = Object.freeze({
+    before,
+    after: Object.freeze(after),
+    slot: slotChange(before.phase, after.phase, event.type),
+    event: event.type,
+  });
+  made.add(change);
+  return change;
+}
+
+function slotChange(from: Phase, to: Phase, event: JobEvent['type']): SlotChange {
+  if (from === to) return 'keep';
+  const row = TRANSITIONS.find((candidate) => candidate.from === from && candidate.to === to);
+  if (row === undefined) throw new IllegalTransition(from, event);
+  return row.slot;
+}
+
+function apply(job: JobRecord, event: JobEvent): Partial<JobRecord> {
+  switch (event.type) {
+    case 'claimed':
+      return claimed(job, event.atMs);
+    case 'taskSeen':
+      return { attempt: { ...liveAttempt(job, event), task: event.task, missingSinceMs: null } };
+    case 'taskMissing':
+      return { attempt: { ...liveAttempt(job, event), missingSinceMs: event.atMs } };
+    case 'dispatchFailed': {
+      const attempt = liveAttempt(job, event);
+      return { attempt: { ...attempt, dispatchFailures: attempt.dispatchFailures + 1 } };
+    }
+    case 'started':
+      return started(job, event);
+    case 'intended': {
+      const attempt = liveAttempt(job, event);
+      if (attempt.intent !== null) throw new IllegalTransition(job.phase, event.type);
+      return { attempt: { ...attempt, intent: { code: event.code, atMs: event.atMs } } };
+    }
+    case 'published': {
+      const attempt = liveAttempt(job, event);
+      return {
+        ...leaving(job, attempt, { code: null, atMs: event.atMs }),
+        phase: 'completed',
+        endedAtMs: event.atMs,
+        firstRunningAtMs: job.firstRunningAtMs ?? event.atMs,
+        result: { epoch: attempt.epoch, manifest: event.manifest },
+      };
+    }
+    case 'retried':
+      return retried(job, event);
+    case 'failed':
+      return failed(job, event);
+    case 'cancelRequested':
+      if (isTerminal(job.phase)) throw new IllegalTransition(job.phase, event.type);
+      return { cancelRequestedAtMs: job.cancelRequestedAtMs ?? event.atMs };
+    case 'projected':
+      if (!isTerminal(job.phase)) throw new IllegalTransition(job.phase, event.type);
+      return { projectedVersion: Math.max(job.projectedVersion, event.atVersion) };
+    case 'leftoversRemoved':
+      return { leftovers: job.leftovers.filter(({ epoch }) => !event.epochs.includes(epoch)) };
+  }
+}
+
+function liveAttempt(job: JobRecord, event: JobEvent): Attempt {
+  if (!holdsSlot(job.phase) || job.attempt === null) throw new IllegalTransition(job.phase, event.type);
+  return job.attempt;
+}
+
+function claimed(job: JobRecord, atMs: number): Partial<JobRecord> {
+  if (job.phase !== 'queued') throw new IllegalTransition(job.phase, 'claimed');
+  return {
+    phase: 'launching',
+    attempt: {
+      epoch: (job.attempt?.epoch ?? 0) + 1,
+      claimedAtMs: atMs,
+      shrunk: job.retries.shrunk > 0,
+      task: null,
+      dispatchFailures: 0,
+      startedAtMs: null,
+      deadlineAtMs: null,
+      intent: null,
+      missingSinceMs: null,
+    },
+  };
+}
+
+function started(job: JobRecord, event: Extract<JobEvent, { type: 'started' }>): Partial<JobRecord> {
+  if (job.phase !== 'launching') throw new IllegalTransition(job.phase, event.type);
+  return {
+    phase: 'running',
+    firstRunningAtMs: job.firstRunningAtMs ?? event.atMs,
+    attempt: {
+      ...liveAttempt(job, event),
+      task: event.task,
+      missingSinceMs: null,
+      startedAtMs: event.atMs,
+      deadlineAtMs: event.atMs + job.attemptTimeoutMs,
+    },
+  };
+}
+
+function retried(job: JobRecord, event: Extract<JobEvent, { type: 'retried' }>): Partial<JobRecord> {
+  const { retries } = job;
+  return {
+    ...leaving(job, liveAttempt(job, event), event),
+    phase: 'queued',
+    notBeforeMs: event.notBeforeMs,
+    retries: {
+      platform: retries.platform + (event.code === 'platform_error' ? 1 : 0),
+      capacity: retries.capacity + (event.code === 'capacity_unavailable' ? 1 : 0),
+      interrupted: retries.interrupted + (event.code === 'capacity_interrupted' ? 1 : 0),
+      shrunk: retries.shrunk + (event.shrink === 'yes' ? 1 : 0),
+    },
+  };
+}
+
+function failed(job: JobRecord, event: Extract<JobEvent, { type: 'failed' }>): Partial<JobRecord> {
+  if (isTerminal(job.phase)) throw new IllegalTransition(job.phase, event.type);
+  const end = { phase: 'failed', endedAtMs: event.atMs, error: { code: event.code, fault: faultOf(event.code) } } as const;
+  return holdsSlot(job.phase) ? { ...leaving(job, liveAttempt(job, event), event), ...end } : end;
+}
+
+/** What every exit from an attempt notes: its end, and the stopped task to be removed later. */
+function leaving(
+  job: JobRecord,
+  attempt: Attempt,
+  end: { code: JobRecord['endedAttempts'][number]['code']; atMs: number },
+): Partial<JobRecord> {
+  const { epoch, claimedAtMs, startedAtMs, task } = attempt;
+  return {
+    endedAttempts: [...job.endedAttempts, { epoch, claimedAtMs, startedAtMs, endedAtMs: end.atMs, code: end.code }],
+    leftovers: [...job.leftovers, { epoch, task, endedAtMs: end.atMs }],
+  };
+}
