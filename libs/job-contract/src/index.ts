@@ -39,6 +39,8 @@ export {
   INPUT_FILE,
   inputKey,
   isArtifactName,
+  isObjectKey,
+  isObjectPrefix,
   jobFileKey,
   jobIdOfKey,
   jobPrefix,

@@ -60,3 +60,19 @@ export function publishedKey(jobId: JobId, name: ArtifactName): string {
 export function jobIdOfKey(key: string): string | null {
   return /^jobs\/([0-9a-f-]{36})\//.exec(key)?.[1] ?? null;
 }
+
+const KEY_CHARS_MAX = 256;
+const keyPattern = /^[a-z0-9_][a-z0-9._-]*(\/[a-z0-9_][a-z0-9._-]*)*$/;
+
+/**
+ * The grammar of keys that every ObjectStore takes: relative, lower case, no part that begins with a dot, so a key
+ * is a safe path in a folder as it is, and names a bucket needs no escaping for.
+ */
+export function isObjectKey(text: string): boolean {
+  return text.length <= KEY_CHARS_MAX && keyPattern.test(text);
+}
+
+/** A prefix is a whole folder: a key and a slash. Nothing shorter, so that no slip can name everything. */
+export function isObjectPrefix(text: string): boolean {
+  return text.endsWith('/') && isObjectKey(text.slice(0, -1));
+}

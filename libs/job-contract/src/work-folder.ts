@@ -41,7 +41,7 @@ export type TaskFile = z.infer<typeof taskFileSchema>;
 const detail = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
 export const stageInVerdictSchema = z.discriminatedUnion('result', [
-  z.strictObject({ result: z.literal('ready') }),
+  z.strictObject({ result: z.literal('ready'), duration_ms: z.int().nonnegative().optional() }),
   z.strictObject({ result: z.literal('failed'), code: z.enum(FAILURE_CODES), detail }),
 ]);
 export type StageInVerdict = z.infer<typeof stageInVerdictSchema>;

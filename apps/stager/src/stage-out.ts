@@ -1,0 +1,100 @@
+import { createReadStream } from 'node:fs';
+import { join } from 'node:path';
+import { failureOfExit, logsKey, reportKey, WORK_FILES } from '@bpi/job-contract';
+import type { AttemptReport, FailureCode, ModelEnd, TaskFile } from '@bpi/job-contract';
+import { VolumeError } from '@bpi/volumes';
+import { storeArtifacts, writeArtifacts } from './artifacts.ts';
+import { MaskMissing, readModelMask } from './model-output.ts';
+import { effectiveParams, manifestOf, readJobFile, type StagerContext } from './stager-context.ts';
+import type { WorkFolder } from './work-folder.ts';
+
+/** Where artifacts are written before they are stored; inside the attempt's folder, so it goes with it. */
+const ARTIFACTS_FOLDER = 'artifacts';
+
+/**
+ * Checks what the model wrote, converts and stores it, and writes `report.json` last. Idempotent: a report that
+ * is there stands, and every object is stored only if absent. Throws only when the platform is at fault in
+ * passing; the runner tries again.
+ */
+export async function stageOut(context: StagerContext, work: WorkFolder): Promise<AttemptReport['result'] | 'present'> {
+  const task = await work.task();
+  const key = reportKey(task.job_id, task.epoch);
+  if ((await context.objects.head(key)) !== null) return 'present';
+  const report = await makeReport(context, work, task);
+  await storeLogs(context, work, task);
+  await context.objects.put(key, Buffer.from(JSON.stringify(report)), { ifAbsent: true });
+  return report.result;
+}
+
+async function makeReport(context: StagerContext, work: WorkFolder, task: TaskFile): Promise<AttemptReport> {
+  const verdict = await work.stageIn();
+  if (verdict?.result === 'failed') return failed(task, verdict.code, verdict.detail, null);
+  const end = await work.modelEnd();
+  if (verdict === null || end === null) return failed(task, 'platform_error', 'model_never_started', null);
+  const failure = failureOfEnd(end);
+  if (failure !== null) return failed(task, failure.code, failure.detail, end.exit_code);
+  return storeResult(context, work, task, end);
+}
+
+/** Why a model container that ended has no result, or null if it ended well. */
+function failureOfEnd(end: ModelEnd): { code: FailureCode; detail: string } | null {
+  switch (end.cause) {
+    case 'out_of_memory':
+      return { code: 'out_of_memory', detail: 'memory_limit' };
+    case 'output_too_large':
+      return { code: 'invalid_output', detail: 'output_too_large' };
+    case 'image_unavailable':
+    case 'device_unavailable':
+      return { code: 'model_unavailable', detail: end.cause };
+    case 'not_started':
+      return { code: 'platform_error', detail: end.cause };
+    case 'exited': {
+      if (end.exit_code === null) return { code: 'platform_error', detail: 'exit_code_unknown' };
+      const code = failureOfExit({ exitCode: end.exit_code, oomKilled: false });
+      return code === null ? null : { code, detail: `exit_${end.exit_code}` };
+    }
+  }
+}
+
+async function storeResult(context: StagerContext, work: WorkFolder, task: TaskFile, end: ModelEnd): Promise<AttemptReport> {
+  const startedMs = context.clock.monotonicMs();
+  const manifest = manifestOf(context.catalogue, task);
+  const jobFile = await readJobFile(context.objects, task);
+  if (manifest === null) return failed(task, 'model_unavailable', 'model_version_gone', end.exit_code);
+  if (jobFile === null) return failed(task, 'platform_error', 'job_file_missing', end.exit_code);
+  const verdict = await work.stageIn();
+  const stageInMs = verdict?.result === 'ready' ? verdict.duration_ms : undefined;
+  const timings = () => ({
+    ...(stageInMs === undefined ? {} : { stage_in_ms: stageInMs }),
+    ...(end.started_at_ms === null || end.ended_at_ms === null ? {} : { model_ms: end.ended_at_ms - end.started_at_ms }),
+    stage_out_ms: Math.round(context.clock.monotonicMs() - startedMs),
+  });
+  const mask = await readModelMask(work.file('outputs'), jobFile, manifest).catch(checkFailed);
+  if (typeof mask === 'string') return failed(task, 'invalid_output', mask, end.exit_code);
+  const params = effectiveParams(jobFile, manifest, task);
+  const folder = join(work.path, ARTIFACTS_FOLDER);
+  await writeArtifacts(folder, { task, jobFile, manifest, params, mask, inputs: work.file('inputs'), timings });
+  const stored = await storeArtifacts(context.objects, task, folder);
+  return { schema_version: 1, job_id: task.job_id, epoch: task.epoch, result: 'stored', manifest: stored };
+}
+
+/** The check's own word for what is wrong with the model's mask; anything else is not the model's fault. */
+function checkFailed(error: unknown): string {
+  if (error instanceof MaskMissing) return 'mask_missing';
+  if (error instanceof VolumeError) return error.code;
+  throw error;
+}
+
+/** The container's output, for the job's owner only. A model that never ran has none. */
+async function storeLogs(context: StagerContext, work: WorkFolder, task: TaskFile): Promise<void> {
+  try {
+    const logs = createReadStream(join(work.path, WORK_FILES.logs));
+    await context.objects.put(logsKey(task.job_id, task.epoch), logs, { ifAbsent: true });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}
+
+function failed(task: TaskFile, code: FailureCode, detail: string, exitCode: number | null): AttemptReport {
+  return { schema_version: 1, job_id: task.job_id, epoch: task.epoch, result: 'failed', code, detail, exit_code: exitCode };
+}

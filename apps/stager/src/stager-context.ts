@@ -1,0 +1,22 @@
+import { jobFileKey, jobFileSchema, LIMITS } from '@bpi/job-contract';
+import type { JobFile, Log, ModelManifest, Params, TaskFile } from '@bpi/job-contract';
+import { readText, type Catalogue, type Clock, type ObjectStore } from '@bpi/jobs';
+
+export type StagerContext = { objects: ObjectStore; catalogue: Catalogue; clock: Clock; log: Log };
+
+/** What was asked, or null if it is not stored: a fault of the platform, never of the job. */
+export async function readJobFile(objects: ObjectStore, task: TaskFile): Promise<JobFile | null> {
+  const text = await readText(objects, jobFileKey(task.job_id), LIMITS.jobFileBytesMax);
+  return text === null ? null : jobFileSchema.parse(JSON.parse(text));
+}
+
+/** The manifest the job was accepted for; null if the catalogue has moved on to another version. */
+export function manifestOf(catalogue: Catalogue, task: TaskFile): ModelManifest | null {
+  const manifest = catalogue.find(task.model.name);
+  return manifest?.version === task.model.version ? manifest : null;
+}
+
+/** The job's params, with the model's smaller settings laid over them in the retry after running out of memory. */
+export function effectiveParams(jobFile: JobFile, manifest: ModelManifest, task: TaskFile): Params {
+  return task.shrunk ? { ...jobFile.params, ...manifest.smaller_settings } : jobFile.params;
+}

@@ -1,0 +1,20 @@
+import { errorFields } from '@bpi/job-contract';
+import type { AdvanceContext, TaskEvent } from '@bpi/jobs';
+import type { JobWatch } from './job-watch.ts';
+
+/** Turns what the runner tells into looks and progress. Lost events are only late: watch and sweep look anyway. */
+export async function eventLoop(context: AdvanceContext, watch: JobWatch, signal: AbortSignal): Promise<void> {
+  for await (const event of context.runner.events(signal)) {
+    if (event.kind === 'changed') watch.lookLater(event.jobId, 0);
+    else await noteProgress(context, event);
+  }
+}
+
+async function noteProgress(context: AdvanceContext, event: Extract<TaskEvent, { kind: 'progress' }>): Promise<void> {
+  const { jobId, epoch, fraction, step } = event;
+  try {
+    await context.store.recordProgress(jobId, epoch, { fraction, step, atMs: context.clock.nowMs() });
+  } catch (error) {
+    context.log('loop.failed', { loop: 'events', ...errorFields(error) });
+  }
+}

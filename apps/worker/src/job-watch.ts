@@ -1,0 +1,78 @@
+import { errorFields, type JobId } from '@bpi/job-contract';
+import { advance, type AdvanceContext, type Advanced } from '@bpi/jobs';
+
+export type WatchSettings = {
+  /** After something moved, look again this soon: the next step often follows at once. */
+  followUpMs: number;
+  /** How often a job in flight is looked at when nothing wakes it: bounds the delay of a cancellation. */
+  lookAgainMs: number;
+};
+
+/**
+ * Calls `advance` for the jobs this worker has to do with: one call per job at a time, and again when its time has
+ * come. Only pace lives here; a worker that forgets all of this loses nothing, because the sweep looks at every job.
+ */
+export class JobWatch {
+  readonly #context: AdvanceContext;
+  readonly #settings: WatchSettings;
+  readonly #onLook: () => void;
+  readonly #running = new Map<JobId, Promise<Advanced>>();
+  readonly #timers = new Map<JobId, NodeJS.Timeout>();
+  #closed = false;
+
+  /** @param onLook called after every look: a slot may have become free. */
+  constructor(context: AdvanceContext, settings: WatchSettings, onLook: () => void) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#onLook = onLook;
+  }
+
+  /** One step for this job, after the one that may be under way. Rejects when `advance` does. */
+  async look(jobId: JobId): Promise<Advanced> {
+    while (this.#running.has(jobId)) await this.#running.get(jobId)?.catch(() => null);
+    const step = this.#step(jobId);
+    this.#running.set(jobId, step);
+    return step;
+  }
+
+  /** `look` for callers that have nobody to tell: a failure is logged, and the sweep will come by again. */
+  lookLater(jobId: JobId, delayMs: number): void {
+    if (this.#closed) return;
+    clearTimeout(this.#timers.get(jobId));
+    this.#timers.set(
+      jobId,
+      setTimeout(() => {
+        this.#timers.delete(jobId);
+        this.look(jobId).catch((error: unknown) => this.#context.log('advance.failed', { jobId, ...errorFields(error) }));
+      }, delayMs),
+    );
+  }
+
+  /** Waits for the steps under way; starts no new ones. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    await Promise.allSettled(this.#running.values());
+  }
+
+  async #step(jobId: JobId): Promise<Advanced> {
+    try {
+      const advanced = await advance(this.#context, jobId);
+      this.#plan(jobId, advanced);
+      return advanced;
+    } catch (error) {
+      this.lookLater(jobId, this.#settings.lookAgainMs);
+      throw error;
+    } finally {
+      this.#running.delete(jobId);
+      this.#onLook();
+    }
+  }
+
+  #plan(jobId: JobId, advanced: Advanced): void {
+    if (advanced.kind === 'moved') this.lookLater(jobId, this.#settings.followUpMs);
+    if (advanced.kind !== 'waiting') return;
+    const untilMs = advanced.untilMs === null ? Infinity : advanced.untilMs - this.#context.clock.nowMs();
+    this.lookLater(jobId, Math.max(0, Math.min(untilMs, this.#settings.lookAgainMs)));
+  }
+}

@@ -1,0 +1,107 @@
+/** The worker of the local composition: SQLite, the filesystem and a Docker engine. */
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import {
+  DockerTaskRunner,
+  FsObjectStore,
+  openPlatformDatabase,
+  readCatalogue,
+  SqliteJobQueue,
+  SqliteJobStore,
+  systemClock,
+} from '@bpi/adapters-local';
+import { createLog, errorFields, LIMITS } from '@bpi/job-contract';
+import { assertPolicy, Catalogue, LOCAL_POLICY, type AdvanceContext } from '@bpi/jobs';
+import Dockerode from 'dockerode';
+import { parseConfig, type WorkerConfig } from './config.ts';
+import { startHealth } from './health.ts';
+import { runWorker, type WorkerSettings } from './worker.ts';
+
+const POOLS = ['cpu', 'gpu'] as const;
+/** The uid of model containers when we may choose one; a worker that is not root can only use its own. */
+const MODEL_UID = 65_532;
+
+const log = createLog((line) => process.stdout.write(`${line}\n`), systemClock.nowMs);
+
+async function main(): Promise<void> {
+  const config = parseConfig(process.env);
+  assertPolicy(LOCAL_POLICY);
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const database = openPlatformDatabase(join(config.dataDir, 'platform.db'));
+  const pools = Object.fromEntries(POOLS.map((pool) => [pool, config.localSlots]));
+  const store = new SqliteJobStore(database, { pools, dataRoot: config.dataDir });
+  const objects = new FsObjectStore(config.dataDir);
+  const docker = new Dockerode({ socketPath: config.dockerSocket });
+  const runner = makeRunner(config, docker, objects, new Catalogue(await readCatalogue(config.modelsDirs)));
+  const queue = new SqliteJobQueue(database, systemClock);
+  const context: AdvanceContext = { store, queue, runner, objects, clock: systemClock, policy: LOCAL_POLICY, log };
+
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      log('service.stopping', { service: 'worker', signal: name.toLowerCase() });
+      stop.abort();
+    });
+  }
+  const health = await healthOf(config, async () => {
+    await store.room('cpu');
+    await docker.ping();
+  });
+  log('service.started', { service: 'worker', pid: process.pid });
+  await runWorker(context, settingsOf(config, objects), stop.signal);
+  health?.close();
+  await runner.close();
+  database.close();
+  log('service.stopped', { service: 'worker' });
+}
+
+function makeRunner(config: WorkerConfig, docker: Dockerode, objects: FsObjectStore, catalogue: Catalogue): DockerTaskRunner {
+  const models = config.modelsDirs.flatMap((dir) => ['--models', dir]);
+  const uid = process.getuid?.() ?? 0;
+  return new DockerTaskRunner({
+    docker,
+    objects,
+    catalogue,
+    workRoot: join(config.dataDir, 'work'),
+    stager: { command: [process.execPath, config.stagerEntry, '--data', config.dataDir, ...models] },
+    clock: systemClock,
+    log,
+    settings: {
+      platform: createHash('sha256').update(config.dataDir).digest('hex').slice(0, 16),
+      outputBytesMax: config.outputBytesMax ?? LIMITS.outputBytesMax,
+      logBytesMax: LIMITS.modelLogBytesMax,
+      pollIntervalMs: 250,
+      stopGraceMs: 2_000,
+      containerUser: uid === 0 ? { uid: MODEL_UID, gid: MODEL_UID } : { uid, gid: process.getgid?.() ?? uid },
+    },
+  });
+}
+
+function settingsOf(config: WorkerConfig, objects: FsObjectStore): WorkerSettings {
+  return {
+    dispatch: { pools: POOLS, receiveMax: 10, receiveWaitMs: 20_000, fullWaitMs: 1_000, redeliverMs: 1_000 },
+    watch: { followUpMs: 500, lookAgainMs: 1_000 },
+    sweep: {
+      intervalMs: config.sweepIntervalMs,
+      cleanIntervalMs: 10 * 60 * 1_000,
+      cleanBackend: async () => {
+        await objects.sweepTemp(systemClock.nowMs());
+      },
+    },
+  };
+}
+
+function healthOf(config: WorkerConfig, ready: () => Promise<void>): Promise<Server> | null {
+  return config.healthPort === 0 ? null : startHealth(config.healthPort, ready);
+}
+
+try {
+  await main();
+} catch (error) {
+  // Configuration errors are ours, one sentence per variable, and hold nothing of a client.
+  process.stderr.write(`${error instanceof Error ? error.message : 'unknown error'}\n`);
+  log('service.failed', { service: 'worker', ...errorFields(error) });
+  process.exitCode = 1;
+}

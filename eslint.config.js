@@ -1,0 +1,75 @@
+import nx from '@nx/eslint-plugin';
+import tseslint from 'typescript-eslint';
+
+/** Which project may import which; the arrows of the README. A project without a tag may import nothing. */
+const depConstraints = [
+  { sourceTag: 'type:contract', onlyDependOnLibsWithTags: [], allowedExternalImports: ['zod'] },
+  { sourceTag: 'type:domain', onlyDependOnLibsWithTags: ['type:contract'], allowedExternalImports: [] },
+  { sourceTag: 'type:volumes', onlyDependOnLibsWithTags: [], allowedExternalImports: ['yauzl', '@jest/globals'] },
+  {
+    sourceTag: 'type:adapter',
+    onlyDependOnLibsWithTags: ['type:domain', 'type:contract'],
+    bannedExternalImports: ['@nestjs/*', 'express', 'multer'],
+  },
+  { sourceTag: 'scope:memory', onlyDependOnLibsWithTags: ['type:domain', 'type:contract'], allowedExternalImports: [] },
+  {
+    sourceTag: 'type:app',
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:volumes'],
+    bannedExternalImports: ['@aws-sdk/*', 'cdktf', '@cdktf/*'],
+  },
+  { sourceTag: 'scope:plain-node', bannedExternalImports: ['@nestjs/*', 'express', 'multer'] },
+  {
+    sourceTag: 'type:conformance',
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract'],
+  },
+  { sourceTag: 'type:e2e', onlyDependOnLibsWithTags: ['type:contract', 'type:tool'] },
+  { sourceTag: 'type:tool', onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract'] },
+];
+
+const house = {
+  '@typescript-eslint/no-explicit-any': 'error',
+  '@typescript-eslint/no-floating-promises': 'error',
+  '@typescript-eslint/no-misused-promises': 'error',
+  '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+  '@typescript-eslint/consistent-type-imports': 'error',
+  eqeqeq: 'error',
+  'no-console': 'error',
+  'no-restricted-exports': ['error', { restrictDefaultExports: { direct: true, named: true, defaultFrom: true } }],
+  'no-restricted-syntax': [
+    'error',
+    { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
+    { selector: 'TSEnumDeclaration', message: 'Use a union or a const object: types must be erasable.' },
+    { selector: "CallExpression[callee.object.name='jest'][callee.property.name=/^(mock|unstable_mockModule|spyOn|fn)$/]", message: 'Fakes, not mocks: pass the dependency as a parameter.' },
+  ],
+  'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Only a main parses the environment, once.' }],
+  'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
+  'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
+};
+
+export default [
+  { ignores: ['**/node_modules/', '**/dist/', 'data/', 'results/', '.nx/', '**/*.js', '!eslint.config.js'] },
+  {
+    files: ['**/*.ts'],
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { project: ['./tsconfig.json', './apps/api/tsconfig.json'], tsconfigRootDir: import.meta.dirname },
+    },
+    plugins: { '@nx': nx, '@typescript-eslint': tseslint.plugin },
+    rules: {
+      ...house,
+      '@nx/enforce-module-boundaries': [
+        'error',
+        { allow: [], banTransitiveDependencies: false, checkNestedExternalImports: false, depConstraints },
+      ],
+    },
+  },
+  {
+    // A describe block is a chapter, not a function; its tests keep the limit through max-lines.
+    files: ['**/*.spec.ts', '**/*.conformance.ts', '**/testing/**'],
+    rules: { 'max-lines-per-function': 'off' },
+  },
+  {
+    files: ['apps/*/src/main*.ts', 'tools/src/**/*.ts', '**/*.spec.ts', 'apps/e2e/src/**'],
+    rules: { 'no-restricted-properties': 'off' },
+  },
+];
