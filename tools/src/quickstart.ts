@@ -1,0 +1,141 @@
+/**
+ * From nothing to a segmented brain: `./tools/quickstart [--once] [--port 8080] [--data ./data]`.
+ * Every failure is one sentence on stderr and exit 1, with nothing left running.
+ */
+import { mkdir } from 'node:fs/promises';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { JobId, Metadata, ResultBody, StatusBody } from '@bpi/job-contract';
+import { buildApps } from './build.ts';
+import { makeInput } from './make-input.ts';
+import { prepare, type Prepared } from './prepare.ts';
+import { Client } from './run/client.ts';
+import { LocalPlatform } from './run/platform.ts';
+import { ProgressBar } from './run/progress-bar.ts';
+
+const USAGE = 'usage: ./tools/quickstart [--once] [--port 8080] [--data ./data]';
+const MODEL = 'brain-mri';
+const POLL_MS = 150;
+const JOB_TIMEOUT_MS = 10 * 60_000;
+
+const repoRoot = join(import.meta.dirname, '../..');
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+type Options = { stay: 'until Ctrl-C' | 'until the result'; port: number; dataDir: string; apiKey: string | null };
+
+function parseOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
+  const { values } = parseArgs({
+    args: argv,
+    options: { once: { type: 'boolean' }, port: { type: 'string' }, data: { type: 'string' }, help: { type: 'boolean' } },
+  });
+  if (values.help === true) throw new Error(USAGE);
+  const port = Number(values.port ?? env['PORT'] ?? 8080);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port must be a number from 0 to 65535. ${USAGE}`);
+  return {
+    stay: values.once === true || !process.stdout.isTTY ? 'until the result' : 'until Ctrl-C',
+    port,
+    dataDir: resolve(values.data ?? env['DATA_DIR'] ?? join(repoRoot, 'data')),
+    apiKey: env['BPI_API_KEY'] ?? null,
+  };
+}
+
+/** Things to undo at the end, newest first, however the end comes. */
+const undo: (() => Promise<void>)[] = [];
+async function undoAll(): Promise<void> {
+  for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step().catch(() => {});
+}
+
+async function main(options: Options): Promise<void> {
+  await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
+  const prepared = await prepare({
+    repoRoot,
+    cacheDir: join(options.dataDir, 'cache'),
+    modelFolders: [join(repoRoot, 'apps/models', MODEL)],
+    environment: process.env,
+    log: say,
+  });
+  undo.push(() => prepared.engine.stop());
+  await buildApps(repoRoot);
+  const platform = await LocalPlatform.start({
+    repoRoot,
+    dataDir: options.dataDir,
+    port: options.port,
+    modelsDirs: [join(repoRoot, 'apps/models')],
+    dockerSocket: prepared.engine.socketPath,
+  });
+  undo.push(() => platform.stop());
+  say(`API and worker run at ${platform.url}`);
+
+  await Promise.race([segmentSample(options, prepared, platform.url), platform.failed]);
+  if (options.stay === 'until the result') return;
+  say(`\nThe API stays up at ${platform.url} until you press Ctrl-C.`);
+  await Promise.race([interrupted, platform.failed]);
+}
+
+async function segmentSample(options: Options, prepared: Prepared, url: string): Promise<void> {
+  const input = await makeInput(prepared.docker, {
+    repoRoot,
+    image: `bpi/${MODEL}:1.0.0`,
+    headNifti: prepared.samples.headNifti,
+    folder: join(options.dataDir, 'cache/client'),
+  });
+  const client = new Client(url, options.apiKey);
+  const startedMs = performance.now();
+  const { job_id: jobId } = await client.infer({ inputPath: input.inputPath, geometry: input.geometry, model: MODEL });
+  say(`Job ${jobId}: a T1 head MRI, model ${MODEL}`);
+  await follow(client, jobId, startedMs);
+  const result = await client.result(jobId);
+  const folder = join(repoRoot, 'results', jobId);
+  await client.download(result, folder);
+  report(result, folder, url);
+}
+
+async function follow(client: Client, jobId: JobId, startedMs: number): Promise<StatusBody> {
+  const bar = new ProgressBar(process.stdout);
+  for (;;) {
+    const status = await client.status(jobId);
+    const elapsedMs = performance.now() - startedMs;
+    bar.show(status, elapsedMs);
+    if (status.status === 'completed' || status.status === 'failed') bar.end();
+    if (status.status === 'completed') return status;
+    if (status.error !== undefined) throw new Error(`The job failed (${status.error.code}): ${status.error.message}`);
+    if (elapsedMs > JOB_TIMEOUT_MS) throw new Error('The job did not end in time: look at the data folder’s logs/worker.log.');
+    await new Promise((done) => setTimeout(done, POLL_MS));
+  }
+}
+
+function report(result: ResultBody, folder: string, url: string): void {
+  say('');
+  for (const label of result.metadata.labels) say(`  ${label.name} volume   ${volumeOf(label)}`);
+  const names = { 'pred_mask.npz': 'mask', 'pred_mask.nii.gz': 'NIfTI', 'preview.png': 'preview', 'metadata.json': 'metadata' };
+  for (const [file, name] of Object.entries(names)) say(`  ${name.padEnd(14)} ${relative(process.cwd(), join(folder, file))}`);
+  say(`  ${'API'.padEnd(14)} ${url}`);
+}
+
+function volumeOf(label: Metadata['labels'][number]): string {
+  return label.volume_ml === null ? `${label.voxels} voxels` : `${Math.round(label.volume_ml)} ml`;
+}
+
+let interrupt: () => void = () => {};
+const interrupted = new Promise<void>((done) => {
+  interrupt = done;
+});
+let signals = 0;
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(name, () => {
+    signals += 1;
+    interrupt();
+  });
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2), process.env);
+  await Promise.race([main(options), interrupted]);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : 'Something unexpected went wrong.'}\n`);
+  process.exitCode = 1;
+} finally {
+  await undoAll();
+}
+// A prepared step that was interrupted may still hold a handle; everything we started is stopped by now.
+process.exit(signals > 0 && process.exitCode === undefined ? 0 : process.exitCode);

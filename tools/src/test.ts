@@ -1,0 +1,107 @@
+/**
+ * All there is to check, in one command: `./tools/test [PATTERN…]` (patterns narrow the Jest part).
+ * Installs what the tests need, stops what it started, ends with `N passed, N failed`.
+ */
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { buildApps } from './build.ts';
+import { prepare } from './prepare.ts';
+import { ensureTestPython } from './test-python.ts';
+
+const repoRoot = join(import.meta.dirname, '../..');
+const cacheDir = join(repoRoot, 'data/test-cache');
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+type Tally = { passed: number; failed: number };
+const tally: Tally = { passed: 0, failed: 0 };
+
+/** One command = one test, unless it reports more by itself. */
+async function check(name: string, command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
+  const startedMs = performance.now();
+  say(`\n▶ ${name}`);
+  const code = await run(command, args, env);
+  tally[code === 0 ? 'passed' : 'failed'] += 1;
+  say(`${code === 0 ? '✓' : '✗'} ${name} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+}
+
+function run(command: string, args: string[], env: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: repoRoot, env: { ...process.env, ...env }, stdio: ['ignore', 'inherit', 'inherit'] });
+    child.once('error', reject);
+    child.once('exit', (code) => resolve(code ?? 1));
+  });
+}
+
+const jestResultSchema = z.object({
+  numPassedTests: z.number(),
+  numFailedTests: z.number(),
+  numPendingTests: z.number(),
+  numRuntimeErrorTestSuites: z.number(),
+});
+
+/** @param patterns of spec files; the tests in them are counted one by one. */
+async function jest(name: string, args: string[], env: Record<string, string>): Promise<void> {
+  const output = join(cacheDir, `${name}.json`);
+  await rm(output, { force: true });
+  const startedMs = performance.now();
+  say(`\n▶ jest: ${name}`);
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
+  const jestEntry = join(repoRoot, 'node_modules/jest/bin/jest.js');
+  const code = await run(process.execPath, [...flags, jestEntry, '--json', `--outputFile=${output}`, ...args], env);
+  const result = jestResultSchema.safeParse(await readFile(output, 'utf8').then(JSON.parse).catch(() => null));
+  if (!result.success) {
+    tally.failed += 1;
+    return;
+  }
+  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = result.data;
+  tally.passed += numPassedTests;
+  tally.failed += numFailedTests + numRuntimeErrorTestSuites + numPendingTests;
+  if (code !== 0 && numFailedTests + numRuntimeErrorTestSuites === 0) tally.failed += 1;
+  say(`jest: ${name}: ${numPassedTests} passed (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+}
+
+async function main(patterns: string[]): Promise<void> {
+  await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+  const python = await ensureTestPython({ cacheDir, log: say });
+  await check('types', 'tsc', ['-p', '.']);
+  await check('types of the API', 'tsc', ['-p', 'apps/api']);
+  // Without a project graph the boundary rule skips itself with a warning, so the graph comes first.
+  await check('project graph', 'nx', ['graph', `--file=${join(cacheDir, 'graph.json')}`], { NX_DAEMON: 'false' });
+  await check('lint and module boundaries', 'eslint', ['--max-warnings=0', '.']);
+  await check('bundles', process.execPath, ['tools/src/build.ts']);
+  await buildApps(repoRoot);
+
+  const prepared = await prepare({
+    repoRoot,
+    cacheDir,
+    modelFolders: ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder)),
+    environment: process.env,
+    log: say,
+  });
+  try {
+    const env = {
+      BPI_TEST_PYTHON: python,
+      BPI_TEST_DOCKER_SOCKET: prepared.engine.socketPath,
+      BPI_TEST_SAMPLES: join(cacheDir, 'samples'),
+    };
+    await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
+    await jest('units', ['--testPathIgnorePatterns', '/node_modules/', 'apps/e2e', 'docker', 'protocol-check', '--', ...patterns], env);
+    await jest('protocol', ['--runInBand', 'libs/protocol-check', ...patterns], env);
+    await jest('containers', ['--runInBand', 'apps/e2e', 'docker', ...patterns], env);
+  } finally {
+    await prepared.engine.stop();
+  }
+}
+
+const startedMs = performance.now();
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : 'unknown error'}\n`);
+  tally.failed += 1;
+}
+say(`\n${((performance.now() - startedMs) / 1000).toFixed(0)} s`);
+say(`${tally.passed} passed, ${tally.failed} failed`);
+process.exit(tally.failed === 0 && tally.passed > 0 ? 0 : 1);
