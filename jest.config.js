@@ -17,5 +17,6 @@ export default {
       },
     ],
   },
+  setupFiles: ['<rootDir>/tools/jest-realm.js'],
   testTimeout: 30_000,
 };
