@@ -8,7 +8,7 @@ import { build } from 'esbuild';
 
 const ENTRIES = {
   'apps/api/main.local': 'apps/api/src/main.local.ts',
-  'apps/api/input-check-thread': 'apps/api/src/input-check/input-check-thread.ts',
+  'apps/api/input-check/check-thread': 'apps/api/src/input-check/check-thread.ts',
   'apps/worker/main.local': 'apps/worker/src/main.local.ts',
   'apps/stager/main.local': 'apps/stager/src/main.local.ts',
 } as const;

@@ -154,7 +154,7 @@ async function startService({ prefix, environment, log }: RootOptions): Promise<
   if (answer === 'not_permitted') {
     throw new DockerError(
       'engine_not_permitted',
-      'Docker is installed but this user may not use it: run `sudo usermod -aG docker "$USER"`, log in again, and retry.',
+      'Docker is installed but not for this user: run `sudo usermod -aG docker "$USER"`, log in again, and retry.',
     );
   }
   return undefined;
