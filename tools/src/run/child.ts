@@ -3,9 +3,10 @@ import { createWriteStream } from 'node:fs';
 
 export type ChildPlan = { name: string; args: string[]; env: Record<string, string>; logPath: string };
 
-/** Restarts within this time of each other count as one crash loop. */
+/** This many ends within the window are a crash loop; a process that was killed from outside does not count. */
 const CRASH_WINDOW_MS = 10_000;
 const CRASHES_MAX = 5;
+const RESTART_DELAY_MS = 100;
 const STOP_GRACE_MS = 15_000;
 
 /**
@@ -57,8 +58,9 @@ export class SupervisedChild {
       logFile.write(text);
       complaint = (complaint + text).slice(-2_000);
     });
-    child.once('exit', () => {
+    child.once('exit', (code) => {
       logFile.end();
+      if (code !== null) this.#crashesMs.push(performance.now());
       if (!this.#stopping) this.#restart(complaint.trim());
     });
     this.#process = child;
@@ -77,10 +79,12 @@ export class SupervisedChild {
   }
 
   #restart(complaint: string): void {
-    const nowMs = performance.now();
-    this.#crashesMs = [...this.#crashesMs.filter((atMs) => nowMs - atMs < CRASH_WINDOW_MS), nowMs];
+    const sinceMs = performance.now() - CRASH_WINDOW_MS;
+    this.#crashesMs = this.#crashesMs.filter((atMs) => atMs > sinceMs);
     if (this.#crashesMs.length < CRASHES_MAX) {
-      this.start();
+      setTimeout(() => {
+        if (!this.#stopping) this.start();
+      }, RESTART_DELAY_MS);
       return;
     }
     const why = complaint === '' ? `Its log is in ${this.#plan.logPath}.` : complaint;
