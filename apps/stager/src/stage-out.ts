@@ -1,12 +1,12 @@
-import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failureOfExit, logsKey, reportKey, WORK_FILES } from '@bpi/job-contract';
+import { failureOfExit, logsKey, reportKey } from '@bpi/job-contract';
 import type { AttemptReport, FailureCode, ModelEnd, TaskFile } from '@bpi/job-contract';
 import { VolumeError } from '@bpi/volumes';
 import { storeArtifacts, writeArtifacts } from './artifacts.ts';
 import { MaskMissing, readModelMask } from './model-output.ts';
 import { effectiveParams, manifestOf, readJobFile, type StagerContext } from './stager-context.ts';
-import type { WorkFolder } from './work-folder.ts';
+import { orNull, type WorkFolder } from './work-folder.ts';
 
 /** Where artifacts are written before they are stored; inside the attempt's folder, so it goes with it. */
 const ARTIFACTS_FOLDER = 'artifacts';
@@ -85,14 +85,10 @@ function checkFailed(error: unknown): string {
   throw error;
 }
 
-/** The container's output, for the job's owner only. A model that never ran has none. */
+/** The container's output, for the job's owner only; the runner capped it. A model that never ran has none. */
 async function storeLogs(context: StagerContext, work: WorkFolder, task: TaskFile): Promise<void> {
-  try {
-    const logs = createReadStream(join(work.path, WORK_FILES.logs));
-    await context.objects.put(logsKey(task.job_id, task.epoch), logs, { ifAbsent: true });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-  }
+  const logs = await orNull(readFile(work.file('logs')));
+  if (logs !== null) await context.objects.put(logsKey(task.job_id, task.epoch), logs, { ifAbsent: true });
 }
 
 function failed(task: TaskFile, code: FailureCode, detail: string, exitCode: number | null): AttemptReport {

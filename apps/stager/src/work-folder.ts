@@ -43,7 +43,8 @@ export class WorkFolder {
   }
 }
 
-async function orNull<T>(read: Promise<T>): Promise<T | null> {
+/** Null for a file that is not there. */
+export async function orNull<T>(read: Promise<T>): Promise<T | null> {
   try {
     return await read;
   } catch (error) {
