@@ -6,6 +6,8 @@ import { PHASES } from './states.ts';
  * nothing that a client or a model wrote can reach a log. A field outside its schema is dropped and counted.
  */
 const id = z.string().regex(/^[A-Za-z0-9_.:-]{1,128}$/);
+/** A route's pattern, such as /status/:job_id; never the address that was asked. */
+const route = z.string().regex(/^[a-z_.:/-]{1,64}$/);
 const word = z.string().regex(/^[a-z0-9_.-]{1,64}$/);
 const count = z.number();
 
@@ -18,8 +20,8 @@ export const LOG_EVENTS = {
   'service.stopping': { service: word, signal: word },
   'service.stopped': { service: word },
   'service.failed': { service: word, ...failure },
-  'http.request': { requestId: id, method: word, route: id, status: count, durationMs: count, code: word, clientId: id },
-  'http.failed': { requestId: id, route: id, ...failure },
+  'http.request': { requestId: id, method: word, route, status: count, durationMs: count, code: word, clientId: id },
+  'http.failed': { requestId: id, route, ...failure },
   'job.submitted': { ...job, clientId: id, model: word, bytes: count, durationMs: count, replayed: z.boolean() },
   'job.phase': { ...attempt, from: z.enum(PHASES), to: z.enum(PHASES), code: word, version: count },
   'job.intent': { ...attempt, code: word },

@@ -1,0 +1,48 @@
+import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import type { Clients, Clock } from '@bpi/jobs';
+import type { Authenticator } from './authenticator.ts';
+import { ProblemError } from './http/problem-error.ts';
+import { contextOf, routeOf } from './http/request-context.ts';
+import type { Request } from './http/types.ts';
+
+/** Everything else needs a caller: a new route is closed until it is named here. */
+const PUBLIC_ROUTES: ReadonlySet<string> = new Set(['/health/live', '/health/ready']);
+
+/** Refusals written to the audit trail per minute: anybody can cause them, and the trail only grows. */
+const AUDITED_REFUSALS_PER_MINUTE_MAX = 60;
+const MINUTE_MS = 60_000;
+
+/** Runs before any byte of a body is read. */
+export class AuthGuard implements CanActivate {
+  readonly #authenticator: Authenticator;
+  readonly #clients: Clients;
+  readonly #clock: Clock;
+  #minute = { startedMs: Number.NEGATIVE_INFINITY, refusals: 0 };
+
+  constructor(authenticator: Authenticator, clients: Clients, clock: Clock) {
+    this.#authenticator = authenticator;
+    this.#clients = clients;
+    this.#clock = clock;
+  }
+
+  async canActivate(execution: ExecutionContext): Promise<boolean> {
+    const req = execution.switchToHttp().getRequest<Request>();
+    if (PUBLIC_ROUTES.has(routeOf(req))) return true;
+    const identity = await this.#authenticator.identify(req.headers);
+    if (identity.kind === 'refused') {
+      await this.#auditRefusal(identity.keyId, contextOf(req).requestId);
+      throw new ProblemError('unauthorized', { headers: { 'WWW-Authenticate': 'Bearer' } });
+    }
+    contextOf(req).caller = identity.caller;
+    return true;
+  }
+
+  async #auditRefusal(keyId: string | null, requestId: string): Promise<void> {
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#minute.startedMs >= MINUTE_MS) this.#minute = { startedMs: nowMs, refusals: 0 };
+    this.#minute.refusals += 1;
+    if (this.#minute.refusals > AUDITED_REFUSALS_PER_MINUTE_MAX) return;
+    const atMs = this.#clock.nowMs();
+    await this.#clients.audit({ atMs, clientId: null, keyId, action: 'auth.refused', jobId: null, requestId });
+  }
+}

@@ -1,0 +1,75 @@
+import { describe, expect, it } from '@jest/globals';
+import { chooseDefaultModel, ConfigError, parseConfig } from './config.ts';
+
+describe('parseConfig', () => {
+  it('needs nothing', () => {
+    expect(parseConfig({ DEFAULT_MODEL: '', PATH: '/bin' })).toEqual({
+      host: '127.0.0.1',
+      isLoopback: true,
+      port: 8080,
+      dataDir: './data',
+      modelsDirs: ['apps/models'],
+      defaultModel: null,
+      localSlots: 1,
+      uploadBytesMax: 1024 ** 3,
+      hasGpu: false,
+      failpoint: null,
+    });
+  });
+
+  it('reads what is there', () => {
+    const env = { HOST: '0.0.0.0', PORT: '0', MODELS_DIRS: 'a:b', GPU: '1', LOCAL_SLOTS: '2', FAILPOINT: 'created' };
+    expect(parseConfig(env)).toMatchObject({
+      isLoopback: false,
+      port: 0,
+      modelsDirs: ['a', 'b'],
+      hasGpu: true,
+      localSlots: 2,
+      failpoint: 'created',
+    });
+  });
+
+  it.each([
+    ['PORT', '80a'],
+    ['PORT', '70000'],
+    ['PORT', '1.5'],
+    ['LOCAL_SLOTS', '0'],
+    ['UPLOAD_BYTES_MAX', '99999999999'],
+    ['GPU', 'yes'],
+    ['DEFAULT_MODEL', 'No Name'],
+    ['FAILPOINT', 'somewhere'],
+    ['MODELS_DIRS', ':'],
+  ])('says in one sentence what %s must be (%s), without its value', (name, value) => {
+    expect.assertions(3);
+    try {
+      parseConfig({ [name]: value });
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      expect(error.message).toMatch(new RegExp(`^${name} must be [^.]+\\.$`));
+      expect(error.message).not.toContain(` ${value} `);
+      expect(error.message.length).toBeLessThan(120);
+    }
+  });
+
+  it('says it of every wrong variable at once', () => {
+    expect(() => parseConfig({ PORT: 'x', GPU: 'x' })).toThrow(/PORT must be .*\. GPU must be .*\./);
+  });
+
+  it.each(['127.0.0.1', '127.9.9.9', '::1', 'localhost'])('knows %s as loopback', (HOST) => {
+    expect(parseConfig({ HOST }).isLoopback).toBe(true);
+  });
+
+  const reachable = ['0.0.0.0', '::', '10.0.0.1', 'example.org', '127.0.0.1.example.org', '1270.0.1'];
+  it.each(reachable)('knows %s as reachable', (HOST) => {
+    expect(parseConfig({ HOST }).isLoopback).toBe(false);
+  });
+});
+
+describe('chooseDefaultModel', () => {
+  it('takes the configured one, or the only one, or none', () => {
+    expect(chooseDefaultModel('b', ['a', 'b'])).toBe('b');
+    expect(chooseDefaultModel(null, ['a'])).toBe('a');
+    expect(chooseDefaultModel(null, ['a', 'b'])).toBeNull();
+    expect(() => chooseDefaultModel('c', ['a', 'b'])).toThrow(ConfigError);
+  });
+});

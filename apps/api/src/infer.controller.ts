@@ -1,0 +1,26 @@
+import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { WARNINGS, type Submitted } from '@bpi/job-contract';
+import type { Request, Response } from './http/types.ts';
+import type { Intake } from './infer/intake.ts';
+import { INTAKE } from './tokens.ts';
+
+@Controller()
+export class InferController {
+  readonly #intake: Intake;
+
+  constructor(@Inject(INTAKE) intake: Intake) {
+    this.#intake = intake;
+  }
+
+  @Post('infer')
+  @HttpCode(202)
+  async infer(@Req() req: Request, @Res({ passthrough: true }) res: Response): Promise<Submitted> {
+    const { job, isReplay } = await this.#intake.accept({ req, res });
+    res.setHeader('Location', `/status/${job.jobId}`);
+    if (isReplay) res.setHeader('Idempotency-Replayed', 'true');
+    const warnings = Object.entries(WARNINGS)
+      .filter(([code]) => job.warnings.includes(code))
+      .map(([code, message]) => ({ code, message }));
+    return { job_id: job.jobId, status: 'submitted', ...(warnings.length === 0 ? {} : { warnings }) };
+  }
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import { jobIdSchema, type JobRecord, type Log } from '@bpi/job-contract';
+import { submitJob, type Catalogue, type Clock, type Failpoint, type SubmitResult } from '@bpi/jobs';
+import { ProblemError } from '../http/problem-error.ts';
+import { callerOf, contextOf, type Caller } from '../http/request-context.ts';
+import type { Request, Response } from '../http/types.ts';
+import type { CheckPool } from '../input-check/check-pool.ts';
+import type { ApiPorts } from '../ports.ts';
+import type { ApiSettings } from '../settings.ts';
+import { receiveUpload } from '../upload/receive-upload.ts';
+import type { Scratch, ScratchLease } from '../upload/scratch.ts';
+import { UploadGate } from '../upload/upload-gate.ts';
+import { checkUploadHead } from '../upload/upload-head.ts';
+import { composeSubmission, inputPolicyOf } from './compose-submission.ts';
+import { parseOrder } from './parse-order.ts';
+
+export type IntakeOptions = {
+  ports: ApiPorts;
+  catalogue: Catalogue;
+  settings: ApiSettings;
+  scratch: Scratch;
+  checks: CheckPool;
+  clock: Clock;
+  log: Log;
+  failpoint: Failpoint;
+};
+
+export type Accepted = { job: JobRecord; isReplay: boolean };
+
+/** From an upload to an accepted job. Whatever happens, nothing of the request is left on the scratch disk. */
+export class Intake {
+  readonly #with: IntakeOptions;
+  readonly #gate: UploadGate;
+
+  constructor(options: IntakeOptions) {
+    this.#with = options;
+    this.#gate = new UploadGate(options.settings.uploadsPerClientMax);
+  }
+
+  /** @throws ProblemError */
+  async accept(http: { req: Request; res: Response }): Promise<Accepted> {
+    const { settings, scratch } = this.#with;
+    const startedMs = this.#with.clock.monotonicMs();
+    const caller = callerOf(http.req);
+    const head = checkUploadHead(http.req.headers, settings.uploadBytesMax);
+    const leave = this.#gate.enter(caller.clientId);
+    try {
+      const lease = await scratch.lease(head.bodyBytes ?? settings.uploadBytesMax);
+      try {
+        const { result, bytes } = await this.#submit(http, { caller, lease, idempotencyKey: head.idempotencyKey });
+        if (result.kind === 'mismatch') throw new ProblemError('idempotency_mismatch');
+        const accepted = { job: result.job, isReplay: result.kind === 'replayed' };
+        await this.#note(accepted, { caller, requestId: contextOf(http.req).requestId, bytes, startedMs });
+        return accepted;
+      } finally {
+        await lease.release();
+      }
+    } finally {
+      leave();
+    }
+  }
+
+  async #submit(
+    http: { req: Request; res: Response },
+    given: { caller: Caller; lease: ScratchLease; idempotencyKey: string | null },
+  ): Promise<{ result: SubmitResult; bytes: number }> {
+    const { settings, catalogue, checks, ports, clock, failpoint } = this.#with;
+    const { lease } = given;
+    const { fields, bytes } = await receiveUpload(http, lease.upload, settings);
+    const order = parseOrder(fields, catalogue, settings.defaultModel);
+    const policy = inputPolicyOf(order.model, settings.uploadBytesMax);
+    const summary = await checks.rebuild({ sourcePath: lease.uploadPath, targetPath: lease.rebuiltPath, policy });
+    const submission = composeSubmission({
+      jobId: jobIdSchema.parse(randomUUID()),
+      clientId: given.caller.clientId,
+      nowMs: clock.nowMs(),
+      order,
+      summary,
+      inputPath: lease.rebuiltPath,
+      idempotencyKey: given.idempotencyKey,
+      settings,
+    });
+    return { result: await submitJob(ports, submission, failpoint), bytes };
+  }
+
+  async #note(
+    { job, isReplay }: Accepted,
+    about: { caller: Caller; requestId: string; bytes: number; startedMs: number },
+  ): Promise<void> {
+    const { caller, requestId, bytes } = about;
+    const { ports, clock, log } = this.#with;
+    const { jobId } = job;
+    await ports.clients.audit({ atMs: clock.nowMs(), ...caller, action: 'submit', jobId, requestId });
+    const durationMs = Math.round(clock.monotonicMs() - about.startedMs);
+    const { clientId } = caller;
+    log('job.submitted', { jobId, clientId, model: job.model.name, bytes, durationMs, replayed: isReplay });
+  }
+}

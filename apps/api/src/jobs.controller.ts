@@ -1,0 +1,65 @@
+import { createHash } from 'node:crypto';
+import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { isJobId, isTerminal, type Log, type StatusBody } from '@bpi/job-contract';
+import { cancelJob, type Clock, type StoredJob } from '@bpi/jobs';
+import { isNotModified } from './http/entity-tag.ts';
+import { ProblemError } from './http/problem-error.ts';
+import { callerOf, contextOf } from './http/request-context.ts';
+import type { Request, Response } from './http/types.ts';
+import { findOwnJob } from './job-lookup.ts';
+import type { ApiPorts } from './ports.ts';
+import { statusBody } from './status-body.ts';
+import { CLOCK, LOG, PORTS } from './tokens.ts';
+
+/** When asking again may show something new. */
+const RETRY_AFTER_S = '1';
+
+@Controller()
+export class JobsController {
+  readonly #ports: ApiPorts;
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(CLOCK) clock: Clock, @Inject(LOG) log: Log) {
+    this.#ports = ports;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  @Get('status/:job_id')
+  async status(
+    @Param('job_id') id: string,
+    @Req() req: Request,
+    @Res({ passthrough: true }) res: Response,
+  ): Promise<StatusBody | undefined> {
+    const stored = await findOwnJob(this.#ports.store, id, callerOf(req).clientId);
+    const body = await this.#bodyOf(stored);
+    // Over the whole body: what a job waits for can change without its record or its progress changing.
+    const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)}"`;
+    res.setHeader('ETag', etag);
+    if (!isTerminal(stored.job.phase)) res.setHeader('Retry-After', RETRY_AFTER_S);
+    if (!isNotModified(req.headers['if-none-match'], etag)) return body;
+    res.status(304);
+    return undefined;
+  }
+
+  @Post('jobs/:job_id/cancel')
+  @HttpCode(202)
+  async cancel(@Param('job_id') id: string, @Req() req: Request): Promise<StatusBody> {
+    const caller = callerOf(req);
+    const nowMs = this.#clock.nowMs();
+    if (!isJobId(id)) throw new ProblemError('not_found');
+    const result = await cancelJob(this.#ports, { jobId: id, clientId: caller.clientId, nowMs });
+    if (result.kind === 'not_found') throw new ProblemError('not_found');
+    if (result.kind === 'ended') throw new ProblemError('already_ended');
+    const { requestId } = contextOf(req);
+    await this.#ports.clients.audit({ atMs: nowMs, ...caller, action: 'cancel', jobId: id, requestId });
+    this.#log('job.cancel', { jobId: id, clientId: caller.clientId });
+    const stored = await this.#ports.store.get(id);
+    return this.#bodyOf(stored ?? { job: result.job, progress: null });
+  }
+
+  async #bodyOf(stored: StoredJob): Promise<StatusBody> {
+    return statusBody(stored, await this.#ports.store.room(stored.job.pool), this.#clock.nowMs());
+  }
+}

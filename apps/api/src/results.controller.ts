@@ -1,0 +1,158 @@
+import { pipeline } from 'node:stream/promises';
+import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
+import {
+  ARTIFACTS,
+  isArtifactName,
+  LIMITS,
+  metadataSchema,
+  type ArtifactName,
+  type JobRecord,
+  type ManifestEntry,
+  type Metadata,
+  type ResultBody,
+} from '@bpi/job-contract';
+import { readText, type Clock } from '@bpi/jobs';
+import { parseRange } from './http/byte-range.ts';
+import { isNotModified } from './http/entity-tag.ts';
+import { ProblemError } from './http/problem-error.ts';
+import { callerOf, contextOf } from './http/request-context.ts';
+import type { Request, Response } from './http/types.ts';
+import { findOwnJob } from './job-lookup.ts';
+import type { ApiPorts } from './ports.ts';
+import type { ApiSettings } from './settings.ts';
+import { jobErrorOf } from './status-body.ts';
+import { CLOCK, PORTS, SETTINGS } from './tokens.ts';
+
+const JSON_TYPE = 'application/json';
+const BYTES_TYPE = 'application/octet-stream';
+const RETRY_AFTER_S = '1';
+
+/** Results come from the record's manifest: the projection under `output/` may be older, or on its way. */
+@Controller()
+export class ResultsController {
+  readonly #ports: ApiPorts;
+  readonly #settings: ApiSettings;
+  readonly #clock: Clock;
+
+  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(SETTINGS) settings: ApiSettings, @Inject(CLOCK) clock: Clock) {
+    this.#ports = ports;
+    this.#settings = settings;
+    this.#clock = clock;
+  }
+
+  @Get('result/:job_id')
+  async result(@Param('job_id') id: string, @Req() req: Request, @Res() res: Response): Promise<void> {
+    const { job, manifest } = await this.#findResult(id, req);
+    res.setHeader('Vary', 'Accept');
+    if (req.accepts([JSON_TYPE, BYTES_TYPE]) === BYTES_TYPE) {
+      await this.#send(req, res, { job, entry: entryOf(manifest, 'pred_mask.npz') });
+      return;
+    }
+    await this.#audit(req, job);
+    const body: ResultBody = {
+      job_id: job.jobId,
+      status: 'completed',
+      artifacts: manifest.map(({ name, bytes, sha256 }) => ({
+        name,
+        url: `/result/${job.jobId}/${name}`,
+        bytes,
+        sha256,
+        media_type: ARTIFACTS[name].mediaType,
+      })),
+      metadata: await this.#readMetadata(entryOf(manifest, 'metadata.json')),
+    };
+    res.json(body);
+  }
+
+  @Get('result/:job_id/:artifact')
+  async artifact(
+    @Param('job_id') id: string,
+    @Param('artifact') name: string,
+    @Req() req: Request,
+    @Res() res: Response,
+  ): Promise<void> {
+    if (!isArtifactName(name)) throw new ProblemError('not_found');
+    const { job, manifest } = await this.#findResult(id, req);
+    await this.#send(req, res, { job, entry: entryOf(manifest, name) });
+  }
+
+  async #findResult(id: string, req: Request): Promise<{ job: JobRecord; manifest: ManifestEntry[] }> {
+    const { job } = await findOwnJob(this.#ports.store, id, callerOf(req).clientId);
+    if (job.error !== null) throw new ProblemError('job_failed', { jobError: jobErrorOf(job.error) });
+    if (job.result === null) throw new ProblemError('not_ready', { headers: { 'Retry-After': RETRY_AFTER_S } });
+    return { job, manifest: job.result.manifest };
+  }
+
+  async #readMetadata(entry: ManifestEntry): Promise<Metadata> {
+    const text = await readText(this.#ports.objects, entry.key, LIMITS.metadataBytesMax);
+    if (text === null) throw new Error('the metadata of a published result cannot be read: restore it from a backup');
+    return metadataSchema.parse(JSON.parse(text));
+  }
+
+  async #audit(req: Request, job: JobRecord): Promise<void> {
+    const { requestId } = contextOf(req);
+    const atMs = this.#clock.nowMs();
+    await this.#ports.clients.audit({ atMs, ...callerOf(req), action: 'result.read', jobId: job.jobId, requestId });
+  }
+
+  async #send(req: Request, res: Response, { job, entry }: { job: JobRecord; entry: ManifestEntry }): Promise<void> {
+    await this.#audit(req, job);
+    const { mediaType } = ARTIFACTS[entry.name];
+    const signed = await this.#ports.objects.signDownload(entry.key, {
+      fileName: entry.name,
+      mediaType,
+      ttlMs: this.#settings.resultLinkTtlMs,
+    });
+    if (signed !== null) {
+      res.status(303).setHeader('Location', signed).end();
+      return;
+    }
+    const etag = `"${entry.sha256}"`;
+    // A published artifact never changes, yet only its owner may keep it, and must ask each time.
+    res.setHeader('Cache-Control', 'private, no-cache');
+    res.setHeader('ETag', etag);
+    if (isNotModified(req.headers['if-none-match'], etag)) {
+      res.status(304).end();
+      return;
+    }
+    await this.#sendBytes(req, res, { entry, etag });
+  }
+
+  async #sendBytes(req: Request, res: Response, found: { entry: ManifestEntry; etag: string }): Promise<void> {
+    const { entry, etag } = found;
+    const ifRange = req.headers['if-range'];
+    const isRanged = req.method === 'GET' && (ifRange === undefined || ifRange === etag);
+    const answer = parseRange(isRanged ? req.headers.range : undefined, entry.bytes);
+    if (answer.kind === 'unsatisfiable') {
+      throw new ProblemError('range_invalid', { headers: { 'Content-Range': `bytes */${entry.bytes}` } });
+    }
+    const range = answer.kind === 'part' ? answer.range : null;
+    // Opened before the first header: a missing object is then a whole answer of its own.
+    const body =
+      req.method === 'HEAD' ? null : await this.#ports.objects.get(entry.key, ...(range === null ? [] : [range]));
+    res.setHeader('Accept-Ranges', 'bytes');
+    res.setHeader('Content-Type', ARTIFACTS[entry.name].mediaType);
+    res.setHeader('Content-Disposition', `attachment; filename="${entry.name}"`);
+    res.setHeader('Content-Length', range === null ? entry.bytes : range.end - range.start + 1);
+    if (range !== null) res.status(206).setHeader('Content-Range', `bytes ${range.start}-${range.end}/${entry.bytes}`);
+    if (body === null) {
+      res.end();
+      return;
+    }
+    try {
+      await pipeline(body, res);
+    } catch (error) {
+      if (!isClientGone(error)) throw error;
+    }
+  }
+}
+
+function entryOf(manifest: readonly ManifestEntry[], name: ArtifactName): ManifestEntry {
+  const entry = manifest.find((candidate) => candidate.name === name);
+  if (entry === undefined) throw new ProblemError('not_found');
+  return entry;
+}
+
+function isClientGone(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+}

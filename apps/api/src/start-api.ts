@@ -1,0 +1,113 @@
+import type { Server } from 'node:http';
+import { NestFactory } from '@nestjs/core';
+import { errorFields, type Log } from '@bpi/job-contract';
+import type { Catalogue, Clock, Failpoint } from '@bpi/jobs';
+import { AppModule } from './app.module.ts';
+import { AuthGuard } from './auth.guard.ts';
+import { Authenticator } from './authenticator.ts';
+import type { ReadinessCheck } from './health.controller.ts';
+import { ApiServerAdapter } from './http/api-server.ts';
+import { ProblemFilter } from './http/problem.filter.ts';
+import { observeRequests } from './http/request-context.ts';
+import { Intake } from './infer/intake.ts';
+import { CheckPool } from './input-check/check-pool.ts';
+import type { ApiPorts } from './ports.ts';
+import type { ApiSettings } from './settings.ts';
+import { Scratch } from './upload/scratch.ts';
+
+export type ApiOptions = {
+  ports: ApiPorts;
+  catalogue: Catalogue;
+  settings: ApiSettings;
+  clock: Clock;
+  log: Log;
+  /** Where uploads lie until they are stored; made if absent. No other process may use it. */
+  scratchDir: string;
+  /** Program of the check threads. */
+  checkThread: URL;
+  /** Besides the store and the scratch disk, which are always asked. */
+  readiness: readonly ReadinessCheck[];
+  failpoint?: Failpoint;
+};
+
+export type RunningApi = {
+  port: number;
+  /** Takes no new connection, lets requests under way finish for at most `shutdownMs`, stops every thread. */
+  close(): Promise<void>;
+};
+
+const SCRATCH_SWEEP_MS = 10 * 60 * 1000;
+const IDLE_CHECK_MS = 50;
+
+/** Puts the API together and listens. Both compositions and the tests start it here. */
+export async function startApi(options: ApiOptions, listen: { host: string; port: number }): Promise<RunningApi> {
+  const { ports, catalogue, settings, clock, log } = options;
+  const scratch = await Scratch.open(options.scratchDir, settings.scratchReserveBytes);
+  const checks = new CheckPool({
+    entry: options.checkThread,
+    threads: settings.checkThreads,
+    queueMax: settings.checkQueueMax,
+    timeoutMs: settings.checkTimeoutMs,
+  });
+  const failpoint = options.failpoint ?? (() => {});
+  const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log, failpoint });
+  const readiness = [...options.readiness, ...ownReadiness(ports, scratch)];
+  const app = await NestFactory.create(
+    AppModule.of({ ports, catalogue, settings, clock, log, intake, readiness }),
+    new ApiServerAdapter(settings),
+    { logger: false, bodyParser: false, abortOnError: false },
+  );
+  app.use(observeRequests(log, clock));
+  app.useGlobalGuards(new AuthGuard(new Authenticator(ports.clients, settings.keyless), ports.clients, clock));
+  app.useGlobalFilters(new ProblemFilter(log));
+  const stopSweeping = await startSweeping(scratch, clock, log);
+  await app.listen(listen.port, listen.host);
+  const server: Server = app.getHttpServer();
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the API listens on a TCP port only');
+  return {
+    port: address.port,
+    close: async () => {
+      stopSweeping();
+      await finishRequests(server, settings.shutdownMs);
+      await app.close();
+      await checks.close();
+    },
+  };
+}
+
+function ownReadiness(ports: ApiPorts, scratch: Scratch): ReadinessCheck[] {
+  return [
+    async () => {
+      await ports.store.room('cpu');
+    },
+    async () => {
+      if ((await scratch.freeBytes()) < 0) throw new Error('the scratch disk is full');
+    },
+  ];
+}
+
+/** Sweeps the scratch folder now and every ten minutes; answers the function that stops it. */
+async function startSweeping(scratch: Scratch, clock: Clock, log: Log): Promise<() => void> {
+  const sweep = async (): Promise<void> => {
+    try {
+      const count = await scratch.sweep(clock.nowMs());
+      if (count > 0) log('cleanup.removed', { kind: 'scratch', count });
+    } catch (error) {
+      log('loop.failed', { loop: 'scratch', ...errorFields(error) });
+    }
+  };
+  await sweep();
+  const timer = setInterval(() => void sweep(), SCRATCH_SWEEP_MS);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+async function finishRequests(server: Server, shutdownMs: number): Promise<void> {
+  // A connection that is kept alive becomes idle only after its request; Node closes those idle at the call alone.
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const late = setTimeout(() => server.closeAllConnections(), shutdownMs);
+  await new Promise<void>((resolve) => server.close(() => resolve()));
+  clearInterval(idle);
+  clearTimeout(late);
+}
