@@ -1,1 +1,15 @@
-export {};
+export { DockerTaskRunner, type DockerTaskRunnerOptions } from './docker/docker-task-runner.ts';
+export type { DockerRunnerSettings } from './docker/drive.ts';
+export { TaskRunnerError, type TaskRunnerErrorCode } from './docker/task-runner-error.ts';
+export { FsObjectStore } from './fs-object-store.ts';
+export {
+  openPlatformDatabase,
+  PlatformDatabase,
+  PlatformDatabaseError,
+  type PlatformDatabaseErrorCode,
+} from './platform-database.ts';
+export { CatalogueError, readCatalogue } from './read-catalogue.ts';
+export { SqliteClients } from './sqlite-clients.ts';
+export { SqliteJobQueue, type SqliteJobQueueOptions } from './sqlite-job-queue.ts';
+export { SqliteJobStore, type SqliteJobStoreOptions } from './sqlite-job-store.ts';
+export { systemClock } from './system-clock.ts';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { readCanonicalInput } from './canonical-input.ts';
 import { readPlanes } from './read-planes.ts';
 import { rebuildInput } from './rebuild-input.ts';
+import { NO_GEOMETRY } from './settle-spacing.ts';
 import {
   floats,
   imgsMember,
@@ -23,34 +24,56 @@ async function withRebuilt<T>(bytes: Buffer, use: (path: string, folder: string)
     const sourcePath = join(folder, 'source.npz');
     const targetPath = join(folder, 'input.npz');
     await writeFile(sourcePath, bytes);
-    await rebuildInput({ sourcePath, targetPath, policy: testPolicy });
+    await rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY });
     return use(targetPath, folder);
   });
 }
+
+const smallSpacing = { name: 'spacing.npy', content: npy('<f4', [3], floats(0.5, 1, 5)) };
 
 describe('a rebuilt input', () => {
   it('is summarised as it was written', async () => {
     await inFolder(async (folder) => {
       const sourcePath = join(folder, 'source.npz');
       const targetPath = join(folder, 'input.npz');
-      await writeFile(
-        sourcePath,
-        smallNpz(smallPrompts, { name: 'spacing.npy', content: npy('<f4', [3], floats(0.5, 1, 5)) }),
-      );
-      const summary = await rebuildInput({ sourcePath, targetPath, policy: testPolicy });
+      await writeFile(sourcePath, smallNpz(smallPrompts, smallSpacing));
+      const summary = await rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY });
       const written = await readFile(targetPath);
       expect(summary).toMatchObject({
         shape: [2, 3, 4],
         dtype: 'uint8',
-        spacing: [0.5, 1, 5],
+        spacingMm: [0.5, 1, 5],
         prompts: { labels: [{ id: 1 }, { id: 17, prompt: 'Leber, groß' }], instanceLabel: 0 },
         intensity: { received: { dtype: 'uint8', min: 0, max: 230 }, applied: 'none' },
         bytes: (await stat(targetPath)).size,
         sha256: createHash('sha256').update(written).digest('hex'),
         warnings: [],
       });
-      const { shape, dtype, fortranOrder, spacing, prompts } = summary;
+      const { shape, dtype, fortranOrder, spacingMm: spacing, prompts } = summary;
       expect(await readCanonicalInput(targetPath)).toEqual({ shape, dtype, fortranOrder, spacing, prompts });
+    });
+  });
+
+  it('holds the spacing as x, y, z, whatever order the client used', async () => {
+    await inFolder(async (folder) => {
+      const sourcePath = join(folder, 'source.npz');
+      const targetPath = join(folder, 'input.npz');
+      await writeFile(sourcePath, smallNpz(smallPrompts, smallSpacing));
+      const geometry = { spacingOrder: 'zyx', affine: null } as const;
+      await rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry });
+      expect((await readCanonicalInput(targetPath)).spacing).toEqual([5, 1, 0.5]);
+    });
+  });
+
+  it('takes the spacing from the affine, and says when the file said something else', async () => {
+    await inFolder(async (folder) => {
+      const sourcePath = join(folder, 'source.npz');
+      const targetPath = join(folder, 'input.npz');
+      await writeFile(sourcePath, smallNpz(smallPrompts, smallSpacing));
+      const affine = [[-2, 0, 0, 9], [0, 3, 0, 9], [0, 0, 4, 9], [0, 0, 0, 1]] as const;
+      const summary = await rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: { spacingOrder: 'xyz', affine } });
+      expect(summary).toMatchObject({ spacingMm: [2, 3, 4], warnings: ['spacing_differs_from_affine'] });
+      expect((await readCanonicalInput(targetPath)).spacing).toEqual([2, 3, 4]);
     });
   });
 
@@ -59,7 +82,7 @@ describe('a rebuilt input', () => {
       const sourcePath = join(folder, 'source.npz');
       const targetPath = join(folder, 'input.npz');
       await writeFile(sourcePath, rawZip({ members: [imgsMember(npy('<f4', [1, 1, 3], floats(0, 0.5, 1)))] }));
-      const summary = await rebuildInput({ sourcePath, targetPath, policy: testPolicy });
+      const summary = await rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY });
       expect(summary.intensity).toEqual({ received: { dtype: 'float32', min: 0, max: 1 }, applied: 'x255' });
       expect(summary.warnings).toEqual(['intensity_scaled', 'spacing_missing']);
       const planes = await readPlanes(targetPath, { z: 0, y: 0, x: 1 });
@@ -78,7 +101,7 @@ describe('a rebuilt input', () => {
     await withRebuilt(smallNpz(), async (targetPath, folder) => {
       const before = await readFile(targetPath);
       const sourcePath = join(folder, 'source.npz');
-      await expect(rebuildInput({ sourcePath, targetPath, policy: testPolicy })).rejects.toMatchObject({
+      await expect(rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY })).rejects.toMatchObject({
         code: 'EEXIST',
       });
       expect(await readFile(targetPath)).toEqual(before);
@@ -89,7 +112,7 @@ describe('a rebuilt input', () => {
     await inFolder(async (folder) => {
       const sourcePath = join(folder, 'source.npz');
       await writeFile(sourcePath, smallNpz());
-      const args = { sourcePath, targetPath: join(folder, 'input.npz'), policy: testPolicy };
+      const args = { sourcePath, targetPath: join(folder, 'input.npz'), policy: testPolicy, geometry: NO_GEOMETRY };
       await expect(rebuildInput({ ...args, signal: AbortSignal.abort() })).rejects.toMatchObject({
         name: 'AbortError',
       });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parsePrompts } from './prompts.ts';
 import { DEFAULT_MASK_LIMITS, readMask } from './read-mask.ts';
 import { rebuildInput } from './rebuild-input.ts';
+import { NO_GEOMETRY } from './settle-spacing.ts';
 import { pickledPrompts } from './pickle-writer.ts';
 import { formatNpyHeader, npyHeaderBytes, parseNpyHeader } from './npy-header.ts';
 import { imgsMember, inFolder, smallImgs, smallNpz, smallPrompts, testPolicy } from './testing/npz-cases.ts';
@@ -13,7 +14,7 @@ import { rawZip } from './testing/raw-zip.ts';
 import { VolumeError } from './volume-error.ts';
 
 const seed = Number(process.env['BPI_TEST_SEED'] ?? Date.now() % 2 ** 31);
-console.info(`volumes fuzz: BPI_TEST_SEED=${seed}`);
+process.stdout.write(`volumes fuzz: BPI_TEST_SEED=${seed}\n`);
 
 /** Runs `read` on mutants until the time or their number is used up; everything but a VolumeError fails the test. */
 async function fuzz(
@@ -73,7 +74,7 @@ describe(`mutants (seed ${seed})`, () => {
         async (mutant, index) => {
           const sourcePath = join(folder, `${index}.npz`);
           await writeFile(sourcePath, mutant);
-          await rebuildInput({ sourcePath, targetPath: join(folder, `${index}.out`), policy: testPolicy });
+          await rebuildInput({ sourcePath, targetPath: join(folder, `${index}.out`), policy: testPolicy, geometry: NO_GEOMETRY });
           await readMask(sourcePath, {
             shape: [2, 3, 4],
             expectation: { kind: 'instances' },

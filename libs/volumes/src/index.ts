@@ -26,3 +26,5 @@ export { labelColor } from './label-color.ts';
 export type { Rgb } from './label-color.ts';
 export { writePreviewPng } from './write-preview-png.ts';
 export type { PreviewOptions } from './write-preview-png.ts';
+export { NO_GEOMETRY } from './settle-spacing.ts';
+export type { InputGeometry } from './settle-spacing.ts';

@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { checkAffine } from './affine.ts';
 import { formatNpyHeader } from './npy-header.ts';
 import { DEFAULT_MASK_LIMITS, readMask } from './read-mask.ts';
+import { NO_GEOMETRY } from './settle-spacing.ts';
 import { rebuildInput } from './rebuild-input.ts';
 import { createFile } from './regular-file.ts';
 import { testPolicy } from './testing/npz-cases.ts';
@@ -118,6 +119,7 @@ describe('real NumPy and nibabel', () => {
         sourcePath: join(folder, `${name}.npz`),
         targetPath: join(folder, `${name}.rebuilt.npz`),
         policy: testPolicy,
+        geometry: NO_GEOMETRY,
       });
       expect(summary.intensity.applied).toBe(name.startsWith('normalized') ? 'x255' : 'none');
     }
@@ -136,6 +138,7 @@ describe('real NumPy and nibabel', () => {
         sourcePath: join(folder, `${name}.npz`),
         targetPath,
         policy: testPolicy,
+        geometry: NO_GEOMETRY,
       });
       hashes.set(name, contentSha256);
       return contentSha256;

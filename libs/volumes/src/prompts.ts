@@ -19,7 +19,6 @@ const LABEL_ID_MAX = 255;
 /** The model joins all prompts with this and splits them again: one inside would shift every later label. */
 const PROMPT_SEPARATOR = '[SEP]';
 /** C0, DEL and C1. */
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f-\u009f]/;
 
 function refuse(): never {

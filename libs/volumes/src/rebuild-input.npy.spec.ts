@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { rebuildInput } from './rebuild-input.ts';
+import { NO_GEOMETRY } from './settle-spacing.ts';
 import type { InputPolicy } from './input-policy.ts';
 import {
   floats,
@@ -16,7 +17,7 @@ import { rawZip } from './testing/raw-zip.ts';
 import type { VolumeErrorCode } from './volume-error.ts';
 
 const rebuild = (bytes: Buffer, policy: InputPolicy = testPolicy) =>
-  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy }));
+  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy, geometry: NO_GEOMETRY }));
 const withImgs = (content: Buffer) => rawZip({ members: [imgsMember(content)] });
 const bytes24 = Buffer.from(Array.from({ length: 24 }, (_, index) => index));
 const headed = (text: string, version?: readonly [number, number]) => withImgs(npyWithHeader(text, bytes24, version));

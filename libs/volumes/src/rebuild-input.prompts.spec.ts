@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 
 import { rebuildInput } from './rebuild-input.ts';
+import { NO_GEOMETRY } from './settle-spacing.ts';
 import type { InputPolicy } from './input-policy.ts';
 import { outcomeOf, promptsMember, smallNpz, testPolicy, npy } from './testing/npz-cases.ts';
 import { ascii, dict, objectScalar, unicode } from './testing/pickle-builder.ts';
@@ -8,7 +9,7 @@ import { uint32, uint64 } from './testing/raw-zip.ts';
 import type { VolumeErrorCode } from './volume-error.ts';
 
 const rebuild = (bytes: Buffer, policy: InputPolicy = testPolicy) =>
-  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy }));
+  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy, geometry: NO_GEOMETRY }));
 const withPickle = (pickle: Buffer) => smallNpz(promptsMember(pickle));
 const withEntries = (...entries: readonly (readonly [Buffer, Buffer])[]) => withPickle(objectScalar(dict(...entries)));
 

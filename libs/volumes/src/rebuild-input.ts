@@ -13,6 +13,7 @@ import { pickledPrompts } from './pickle-writer.ts';
 import type { Prompts } from './prompts.ts';
 import { createFile, readRange } from './regular-file.ts';
 import { readPrompts, readSpacing } from './small-members.ts';
+import { settleSpacing, type InputGeometry } from './settle-spacing.ts';
 import type { Spacing } from './spacing.ts';
 import { VolumeError } from './volume-error.ts';
 import { voxelCount } from './volume-geometry.ts';
@@ -23,7 +24,7 @@ import { openZip } from './zip-reader.ts';
 import type { ZipArchive, ZipMember } from './zip-reader.ts';
 import { ZipWriter } from './zip-writer.ts';
 
-export const VOLUME_WARNINGS = ['intensity_scaled', 'spacing_missing'] as const;
+export const VOLUME_WARNINGS = ['intensity_scaled', 'spacing_missing', 'spacing_differs_from_affine'] as const;
 export type VolumeWarning = (typeof VOLUME_WARNINGS)[number];
 
 /** What was found in the client's file and written to the canonical one. */
@@ -31,8 +32,8 @@ export type InputSummary = {
   readonly shape: Shape3;
   readonly dtype: ImgDtype;
   readonly fortranOrder: boolean;
-  /** The three numbers as the client ordered them; null when absent. */
-  readonly spacing: Spacing | null;
+  /** (x, y, z) in mm, whatever order the client used; from the affine where there is one. Null = unknown. */
+  readonly spacingMm: Spacing | null;
   readonly prompts: Prompts | null;
   readonly intensity: {
     readonly received: { readonly dtype: ImgDtype; readonly min: number; readonly max: number };
@@ -51,6 +52,7 @@ export type RebuildInputArgs = {
   /** Must not exist yet. Removed again when anything fails. */
   readonly targetPath: string;
   readonly policy: InputPolicy;
+  readonly geometry: InputGeometry;
   readonly signal?: AbortSignal;
 };
 
@@ -65,7 +67,7 @@ const CONTENT_HASH_VERSION = 1;
 /**
  * Checks a client's NPZ file and writes a new one from what was understood; the original is never passed on.
  *
- * The new file holds `imgs`, `text_prompts` and `spacing` (the last two if given); everything else is dropped unread.
+ * The new file holds `imgs`, `text_prompts` if given and `spacing` (x, y, z) if known; everything else is dropped unread.
  * The first pass reads and checks all of `imgs`; the second copies its checked bytes, or scales them when the volume
  * was normalized to [0, 1]. Memory does not grow with the volume.
  *
@@ -78,7 +80,7 @@ export async function rebuildInput(args: RebuildInputArgs): Promise<InputSummary
     membersMax: policy.limits.membersMax,
   });
   try {
-    const source = await checkInput(archive, policy, signal);
+    const source = await checkInput(archive, args);
     const file = await createFile(args.targetPath, (handle) => writeCanonical({ handle, archive, source, signal }));
     return summarize(source, file);
   } finally {
@@ -92,15 +94,13 @@ type CheckedInput = {
   readonly range: IntensityRange;
   readonly applied: IntensityChange;
   readonly prompts: Prompts | null;
-  readonly spacing: Spacing | null;
+  readonly spacingMm: Spacing | null;
+  readonly spacingDiffers: boolean;
   readonly contentSha256: string;
 };
 
-async function checkInput(
-  archive: ZipArchive,
-  policy: InputPolicy,
-  signal: AbortSignal | undefined,
-): Promise<CheckedInput> {
+async function checkInput(archive: ZipArchive, args: RebuildInputArgs): Promise<CheckedInput> {
+  const { policy, signal } = args;
   const member = archive.members.get('imgs');
   if (member === undefined) throw new VolumeError('missing_member');
   if (member.uncompressedBytes > policy.limits.imgsBytesMax + NPY_HEADER_BYTES_MAX) throw new VolumeError('too_large');
@@ -127,7 +127,8 @@ async function checkInput(
     signal,
   );
   const judged = judgeIntensity(scan, volume.type.dtype, policy.intensity);
-  return { member, volume, ...judged, prompts, spacing, contentSha256: hash.digest('hex') };
+  const { spacingMm, differs } = settleSpacing(spacing, args.geometry);
+  return { member, volume, ...judged, prompts, spacingMm, spacingDiffers: differs, contentSha256: hash.digest('hex') };
 }
 
 /** One line of JSON in front of the little-endian voxels. */
@@ -151,7 +152,7 @@ async function writeCanonical(args: {
     await addScaledVolume(zip, archive, source, signal);
   }
   if (source.prompts !== null) await addSmall(zip, 'text_prompts', promptsNpy(source.prompts));
-  if (source.spacing !== null) await addSmall(zip, 'spacing', spacingNpy(source.spacing));
+  if (source.spacingMm !== null) await addSmall(zip, 'spacing', spacingNpy(source.spacingMm));
   const bytes = await zip.finish();
   return { bytes, sha256: await sha256Of(handle, bytes, signal) };
 }
@@ -212,15 +213,16 @@ async function sha256Of(handle: FileHandle, bytes: number, signal: AbortSignal |
 }
 
 function summarize(source: CheckedInput, file: { readonly bytes: number; readonly sha256: string }): InputSummary {
-  const { volume, range, applied, prompts, spacing, contentSha256 } = source;
+  const { volume, range, applied, prompts, spacingMm, contentSha256 } = source;
   const warnings: VolumeWarning[] = [];
   if (applied === 'x255') warnings.push('intensity_scaled');
-  if (spacing === null) warnings.push('spacing_missing');
+  if (spacingMm === null) warnings.push('spacing_missing');
+  if (source.spacingDiffers) warnings.push('spacing_differs_from_affine');
   return {
     shape: volume.shape,
     dtype: volume.type.dtype,
     fortranOrder: volume.fortranOrder,
-    spacing,
+    spacingMm,
     prompts,
     intensity: { received: { dtype: volume.type.dtype, ...range }, applied },
     ...file,

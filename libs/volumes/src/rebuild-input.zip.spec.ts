@@ -2,13 +2,14 @@ import { describe, expect, it } from '@jest/globals';
 import { deflateRawSync } from 'node:zlib';
 
 import { rebuildInput } from './rebuild-input.ts';
+import { NO_GEOMETRY } from './settle-spacing.ts';
 import { imgsMember, outcomeOf, smallImgs, smallNpz, smallPrompts, testPolicy } from './testing/npz-cases.ts';
 import { rawZip, uint16, uint32, uint64 } from './testing/raw-zip.ts';
 import type { RawMember } from './testing/raw-zip.ts';
 import type { VolumeErrorCode } from './volume-error.ts';
 
 const rebuild = (bytes: Buffer) =>
-  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy: testPolicy }));
+  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY }));
 
 function extra(id: number, data: Buffer): Buffer {
   return Buffer.concat([uint16(id), uint16(data.length), data]);

@@ -4,7 +4,6 @@ import { newJob, type IdempotencyClaim, type Submission } from '@bpi/jobs';
 import type { InputPolicy, InputSummary } from '@bpi/volumes';
 import type { ApiSettings } from '../settings.ts';
 import type { Order } from './parse-order.ts';
-import { settleSpacing } from './spacing.ts';
 
 /** What the check of an upload for this model follows: what the model takes, within what the platform allows. */
 export function inputPolicyOf(model: ModelManifest, uploadBytesMax: number): InputPolicy {
@@ -42,12 +41,8 @@ export function composeSubmission(parts: SubmissionParts): Submission {
   const { jobId, clientId, nowMs, order, summary, settings } = parts;
   const { model, affine, spacingOrder } = order;
   const identity = { name: model.name, version: model.version };
-  const { spacingMm, differs } = settleSpacing({ spacing: summary.spacing, order: spacingOrder, affine });
-  const warnings: WarningCode[] = [];
-  if (summary.intensity.applied === 'x255') warnings.push('intensity_scaled');
-  if (spacingMm === null) warnings.push('spacing_missing');
+  const warnings: WarningCode[] = [...summary.warnings];
   if (affine === null) warnings.push('orientation_unknown');
-  if (differs) warnings.push('spacing_differs_from_affine');
   if (model.fixed_labels !== null && summary.prompts !== null) warnings.push('prompts_ignored');
   const job = newJob({
     jobId,
@@ -69,7 +64,7 @@ export function composeSubmission(parts: SubmissionParts): Submission {
     model: identity,
     params: order.params,
     input: { bytes: summary.bytes, sha256: summary.sha256, shape: [...summary.shape], dtype: summary.dtype },
-    spacing_mm: spacingMm,
+    spacing_mm: summary.spacingMm === null ? null : [...summary.spacingMm],
     spacing_order: spacingOrder,
     affine,
     prompts: promptsOf(summary),

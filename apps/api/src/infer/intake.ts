@@ -69,7 +69,13 @@ export class Intake {
     const { fields, bytes } = await receiveUpload(http, lease.upload, settings);
     const order = parseOrder(fields, catalogue, settings.defaultModel);
     const policy = inputPolicyOf(order.model, settings.uploadBytesMax);
-    const summary = await checks.rebuild({ sourcePath: lease.uploadPath, targetPath: lease.rebuiltPath, policy });
+    const { affine, spacingOrder } = order;
+    const summary = await checks.rebuild({
+      sourcePath: lease.uploadPath,
+      targetPath: lease.rebuiltPath,
+      policy,
+      geometry: { affine, spacingOrder },
+    });
     const submission = composeSubmission({
       jobId: jobIdSchema.parse(randomUUID()),
       clientId: given.caller.clientId,

@@ -1,8 +1,8 @@
 import type { errorFields } from '@bpi/job-contract';
-import type { InputPolicy, InputSummary, VolumeErrorCode } from '@bpi/volumes';
+import type { InputGeometry, InputPolicy, InputSummary, VolumeErrorCode } from '@bpi/volumes';
 
 /** What a check thread is asked: check the upload at `sourcePath`, write the canonical input to `targetPath`. */
-export type CheckRequest = { sourcePath: string; targetPath: string; policy: InputPolicy };
+export type CheckRequest = { sourcePath: string; targetPath: string; policy: InputPolicy; geometry: InputGeometry };
 
 export type CheckReply =
   | { kind: 'rebuilt'; summary: InputSummary }

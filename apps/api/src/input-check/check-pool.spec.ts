@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { InputSummary } from '@bpi/volumes';
+import { NO_GEOMETRY, type InputSummary } from '@bpi/volumes';
 import { inputPolicyOf } from '../infer/compose-submission.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { usualNpz } from '../testing/npz.ts';
@@ -53,7 +53,7 @@ function ask(sourcePath: string): Promise<InputSummary> {
   const model = TEST_MODELS[0];
   if (model === undefined) throw new Error('the tests have a model');
   const policy = inputPolicyOf(model, 1_000_000);
-  const request: CheckRequest = { sourcePath, targetPath: join(dir, 'out.npz'), policy };
+  const request: CheckRequest = { sourcePath, targetPath: join(dir, 'out.npz'), policy, geometry: NO_GEOMETRY };
   return pool.rebuild(request);
 }
 

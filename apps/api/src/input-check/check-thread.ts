@@ -11,7 +11,7 @@ if (parentPort === null) throw new Error('check-thread is the entry of a worker 
 const port = parentPort;
 
 port.on('message', (request: CheckRequest) => {
-  check(request).then((reply) => port.postMessage(reply));
+  void check(request).then((reply) => port.postMessage(reply)); // check never rejects
 });
 
 async function check(request: CheckRequest): Promise<CheckReply> {

@@ -29,7 +29,10 @@ export type Room = { slots: number; free: number };
  * consistent with what was written before it was called, by any process.
  */
 export interface JobStore {
-  /** Stores a new job (phase `queued`, version 1) and its idempotency claim in one step, or neither. */
+  /**
+   * Stores a new job (phase `queued`, version 1) and its idempotency claim in one step, or neither. An earlier claim of
+   * the same key counts unless it expired by the time the new job was made (`createdAtMs`).
+   */
   create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult>;
 
   get(jobId: JobId): Promise<StoredJob | null>;

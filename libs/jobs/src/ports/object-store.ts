@@ -23,7 +23,7 @@ export interface ObjectStore {
   /** Stores a stream under the key. A failed or aborted put leaves what was there before. Durable when resolved. */
   put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult>;
 
-  /** The bytes, or the given part of them. Throws ObjectNotFound. */
+  /** The bytes, or the given part of them: its end is clipped to the object, a start behind it is a RangeError. Throws ObjectNotFound. */
   get(key: string, range?: ByteRange): Promise<Readable>;
 
   head(key: string): Promise<ObjectInfo | null>;
@@ -34,7 +34,7 @@ export interface ObjectStore {
   /** Shows one object under a second key too, replacing what lies there. Throws ObjectNotFound. */
   copy(from: string, to: string): Promise<void>;
 
-  /** Removes everything under a prefix. Safe to repeat. */
+  /** Removes everything under a prefix, which names a whole folder (ends in `/`). Safe to repeat. */
   deletePrefix(prefix: string): Promise<void>;
 
   /** A link that needs no key of ours and ends by itself, or null where the backend has none (bytes go through the API). */

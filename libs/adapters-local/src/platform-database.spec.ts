@@ -1,0 +1,99 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { openPlatformDatabase, type PlatformDatabase } from './platform-database.ts';
+
+const PUT_KEY = "INSERT INTO api_keys (key_id, client_id, digest, created_at_ms) VALUES (?, 'clinic', 'd', 1)";
+const COUNT_KEYS = 'SELECT count(*) AS n FROM api_keys';
+
+describe('platform database', () => {
+  let folder: string;
+  let path: string;
+  let database: PlatformDatabase;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bpi-db-'));
+    path = join(folder, 'data', 'platform.db');
+    database = openPlatformDatabase(path);
+  });
+  afterEach(async () => {
+    database.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const pragma = (name: string) => Object.values(database.sql(`PRAGMA ${name}`).get() ?? {})[0];
+  const keyCount = () => database.sql(COUNT_KEYS).get()?.['n'];
+
+  it('keeps a write-ahead log, syncs every commit and enforces foreign keys', () => {
+    expect(pragma('journal_mode')).toBe('wal');
+    expect(pragma('synchronous')).toBe(2);
+    expect(pragma('foreign_keys')).toBe(1);
+    expect(pragma('recursive_triggers')).toBe(1);
+    expect(() => database.sql("INSERT INTO pool_holders VALUES ('no-such-job', 'cpu')").run()).toThrow('FOREIGN KEY');
+  });
+
+  it('is readable for its owner only', async () => {
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) expect((await stat(file)).mode & 0o077).toBe(0);
+    expect((await stat(join(folder, 'data'))).mode & 0o077).toBe(0);
+  });
+
+  it('opens again with what was stored', async () => {
+    await database.write(() => database.sql(PUT_KEY).run('k1'));
+    database.close();
+    database.close();
+    database = openPlatformDatabase(path);
+    expect(keyCount()).toBe(1);
+  });
+
+  it('refuses a schema newer than it knows, and leaves it as it is', () => {
+    database.close();
+    const raw = new DatabaseSync(path);
+    raw.exec('PRAGMA user_version = 1000');
+    raw.close();
+    expect(() => openPlatformDatabase(path)).toThrow(/schema 1000.*newer release/);
+    const again = new DatabaseSync(path);
+    expect(again.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1000 });
+    again.close();
+  });
+
+  it('refuses a file that is not a database', async () => {
+    const other = join(folder, 'notes.txt');
+    await writeFile(other, 'not a database, but long enough to have a header '.repeat(100));
+    expect(() => openPlatformDatabase(other)).toThrow('not a SQLite database');
+  });
+
+  it('undoes a write that throws, whole', async () => {
+    const failing = database.write(() => {
+      database.sql(PUT_KEY).run('k1');
+      throw new Error('thought better of it');
+    });
+    await expect(failing).rejects.toThrow('thought better of it');
+    expect(keyCount()).toBe(0);
+    await database.write(() => database.sql(PUT_KEY).run('k2'));
+    expect(keyCount()).toBe(1);
+  });
+
+  it('waits for another writer without blocking this process', async () => {
+    const rival = new DatabaseSync(path);
+    rival.exec('BEGIN IMMEDIATE');
+    const writing = database.write(() => database.sql(PUT_KEY).run('k1'));
+    // Reached only because the wait is not a blocking one.
+    rival.exec('COMMIT');
+    rival.close();
+    await writing;
+    expect(keyCount()).toBe(1);
+  });
+
+  it('refuses to change, remove or replace an entry of the audit trail', async () => {
+    const insert = "INSERT INTO audit_events (event_id, at_ms, action) VALUES (1, 1, 'submit')";
+    database.sql(insert).run();
+    const attempts = [
+      "UPDATE audit_events SET action = 'cancel'",
+      'DELETE FROM audit_events',
+      insert.replace('INSERT', 'INSERT OR REPLACE').replace('submit', 'cancel'),
+    ];
+    for (const attempt of attempts) expect(() => database.sql(attempt).run()).toThrow('append-only');
+    expect(database.sql('SELECT action FROM audit_events').all()).toEqual([{ action: 'submit' }]);
+  });
+});

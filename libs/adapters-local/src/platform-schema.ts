@@ -1,0 +1,72 @@
+/**
+ * The schema of `platform.db`, one step per released version; `user_version` counts the steps that were taken.
+ * A step that was released never changes: add another.
+ */
+export const SCHEMA_STEPS: readonly string[] = [
+  `
+  -- The record is the truth; the columns beside it exist to find it and to compare before writing.
+  CREATE TABLE jobs (
+    job_id TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    pool TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    active INTEGER NOT NULL CHECK (active IN (0, 1)),
+    record TEXT NOT NULL,
+    progress_epoch INTEGER,
+    progress_fraction REAL,
+    progress_step TEXT,
+    progress_at_ms INTEGER
+  ) STRICT;
+
+  -- Partial: the sweep's cost follows the jobs that are not over, however many ended ones are kept.
+  CREATE INDEX jobs_active ON jobs (created_at_ms, job_id) WHERE active = 1;
+
+  CREATE TABLE pool_holders (
+    job_id TEXT PRIMARY KEY REFERENCES jobs (job_id) ON DELETE CASCADE,
+    pool TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX pool_holders_pool ON pool_holders (pool);
+
+  CREATE TABLE idempotency (
+    key_digest TEXT PRIMARY KEY,
+    fingerprint TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE,
+    expires_at_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX idempotency_expiry ON idempotency (expires_at_ms);
+  CREATE INDEX idempotency_job ON idempotency (job_id);
+
+  CREATE TABLE queue_messages (
+    message_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    job_id TEXT NOT NULL,
+    visible_at_ms INTEGER NOT NULL,
+    received_count INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX queue_messages_visible ON queue_messages (visible_at_ms, message_id);
+
+  CREATE TABLE api_keys (
+    key_id TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    revoked_at_ms INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE audit_events (
+    event_id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at_ms INTEGER NOT NULL,
+    client_id TEXT,
+    key_id TEXT,
+    action TEXT NOT NULL,
+    job_id TEXT,
+    request_id TEXT
+  ) STRICT;
+  CREATE TRIGGER audit_events_keep_update BEFORE UPDATE ON audit_events
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+  CREATE TRIGGER audit_events_keep_delete BEFORE DELETE ON audit_events
+    BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
+  `,
+];

@@ -1,0 +1,122 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { jobIdSchema, type JobRecord } from '@bpi/job-contract';
+import { newJob, transition, type JobEvent } from '@bpi/jobs';
+import { openPlatformDatabase, type PlatformDatabase } from './platform-database.ts';
+import { LIST_ACTIVE, SqliteJobStore } from './sqlite-job-store.ts';
+
+const CLAIMED: JobEvent = { type: 'claimed', atMs: 1 };
+const STARTED: JobEvent = { type: 'started', task: 't', atMs: 2 };
+
+function aJob(): JobRecord {
+  return newJob({
+    jobId: jobIdSchema.parse('00000000-0000-4000-8000-000000000001'),
+    clientId: 'clinic',
+    externalJobId: null,
+    model: { name: 'echo-model', version: '1.0.0' },
+    pool: 'cpu',
+    inputSha256: 'a'.repeat(64),
+    warnings: [],
+    nowMs: 0,
+    startDeadlineMs: 1_000,
+    totalDeadlineMs: 1_000,
+    attemptTimeoutMs: 1_000,
+    canShrink: false,
+  });
+}
+
+describe('SqliteJobStore', () => {
+  let folder: string;
+  let database: PlatformDatabase;
+  let store: SqliteJobStore;
+  const job = aJob();
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'bpi-store-'));
+    database = openPlatformDatabase(join(folder, 'platform.db'));
+    store = new SqliteJobStore(database, { pools: { cpu: 1 }, dataRoot: folder });
+  });
+  afterEach(async () => {
+    database.close();
+    await rm(folder, { recursive: true });
+  });
+
+  const statusFile = () => join(folder, 'jobs', job.jobId, 'status.txt');
+
+  it('shows the public word in status.txt, through a retry and to the end', async () => {
+    await store.create(job, null);
+    const events: [JobEvent, string][] = [
+      [CLAIMED, 'pending\n'],
+      [STARTED, 'running\n'],
+      [{ type: 'retried', code: 'platform_error', notBeforeMs: 3, shrink: 'no', atMs: 3 }, 'running\n'],
+      [{ type: 'failed', code: 'cancelled', atMs: 4 }, 'failed\n'],
+    ];
+    expect(await readFile(statusFile(), 'utf8')).toBe('pending\n');
+    let current = job;
+    for (const [event, word] of events) {
+      const change = transition(current, event);
+      expect(await store.save(change)).toBe('saved');
+      current = change.after;
+      expect(await readFile(statusFile(), 'utf8')).toBe(word);
+    }
+    expect(await readdir(join(folder, 'jobs', job.jobId))).toEqual(['status.txt']);
+  });
+
+  it('mends a wrong word, or one that is gone, with the next save', async () => {
+    await store.create(job, null);
+    await writeFile(statusFile(), 'completed\n');
+    const claimed = transition(job, CLAIMED);
+    await store.save(claimed);
+    expect(await readFile(statusFile(), 'utf8')).toBe('pending\n');
+    await rm(join(folder, 'jobs'), { recursive: true });
+    await store.save(transition(claimed.after, STARTED));
+    expect(await readFile(statusFile(), 'utf8')).toBe('running\n');
+  });
+
+  it('leaves the word alone when the save is stale or full', async () => {
+    await store.create(job, null);
+    const held = transition(job, CLAIMED);
+    await store.save(held);
+    await store.save(transition(held.after, STARTED));
+    expect(await store.save(transition(held.after, { type: 'failed', code: 'model_error', atMs: 9 }))).toBe('stale');
+    expect(await readFile(statusFile(), 'utf8')).toBe('running\n');
+  });
+
+  it('stores nothing when status.txt cannot be written', async () => {
+    await mkdir(statusFile(), { recursive: true }); // a folder in its place
+    await expect(store.create(job, null)).rejects.toThrow();
+    expect(await store.get(job.jobId)).toBeNull();
+  });
+
+  it('refuses a record that somebody else changed in the file', async () => {
+    await store.create(job, null);
+    database.sql("UPDATE jobs SET record = json_set(record, '$.phase', 'sleeping')").run();
+    await expect(store.get(job.jobId)).rejects.toThrow();
+    database.sql("UPDATE jobs SET record = json_remove(json_set(record, '$.phase', 'queued'), '$.pool')").run();
+    await expect(store.listActive({ limit: 1 })).rejects.toThrow();
+  });
+
+  it('writes nothing when the slots held do not match the phases', async () => {
+    await store.create(job, null);
+    const claimed = transition(job, CLAIMED);
+    await store.save(claimed);
+    database.sql('DELETE FROM pool_holders').run();
+    await expect(store.save(transition(claimed.after, STARTED))).rejects.toThrow('slots held');
+    expect((await store.get(job.jobId))?.job).toEqual(claimed.after);
+  });
+
+  it('removes ended idempotency claims as new ones come', async () => {
+    const idOf = (n: number) => jobIdSchema.parse(`00000000-0000-4000-8000-${String(n).padStart(12, '0')}`);
+    for (let n = 1; n <= 30; n += 1) {
+      const claim = { keyDigest: String(n).padStart(64, '0'), fingerprint: 'f', expiresAtMs: n * 10 + 5 };
+      await store.create({ ...aJob(), jobId: idOf(n), createdAtMs: n * 10 }, claim);
+    }
+    expect(database.sql('SELECT count(*) AS n FROM idempotency').get()).toEqual({ n: 1 });
+  });
+
+  it('finds active jobs by their own index, without sorting', () => {
+    const plan = database.sql(`EXPLAIN QUERY PLAN ${LIST_ACTIVE}`).all(0, '', 10).map((row) => String(row['detail']));
+    expect(plan).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_active/)]);
+  });
+});

@@ -1,0 +1,198 @@
+import {
+  holdsSlot,
+  jobRecordSchema,
+  LIMITS,
+  progressSchema,
+  type JobId,
+  type JobRecord,
+  type Progress,
+} from '@bpi/job-contract';
+import {
+  assertChange,
+  isActive,
+  type Change,
+  type CreateResult,
+  type IdempotencyClaim,
+  type JobStore,
+  type Room,
+  type SaveResult,
+  type StoredJob,
+} from '@bpi/jobs';
+import type { PlatformDatabase } from './platform-database.ts';
+import { writeStatusFile } from './status-file.ts';
+
+export type SqliteJobStoreOptions = {
+  /** Slots by pool name. The same in every process that uses the database. */
+  pools: Readonly<Record<string, number>>;
+  /** The ObjectStore's folder: `jobs/{id}/status.txt` is shown there. */
+  dataRoot: string;
+};
+
+/** Expired idempotency claims removed by one create: more than one adds, so they cannot pile up. */
+const EXPIRED_CLAIMS_PER_CREATE = 10;
+
+const FIND_CLAIM = 'SELECT fingerprint, job_id, expires_at_ms FROM idempotency WHERE key_digest = ?';
+const PUT_CLAIM = `
+  INSERT INTO idempotency (key_digest, fingerprint, job_id, expires_at_ms) VALUES (?, ?, ?, ?)
+  ON CONFLICT (key_digest) DO UPDATE SET
+    fingerprint = excluded.fingerprint, job_id = excluded.job_id, expires_at_ms = excluded.expires_at_ms`;
+const DROP_EXPIRED_CLAIMS = `
+  DELETE FROM idempotency WHERE key_digest IN
+    (SELECT key_digest FROM idempotency WHERE expires_at_ms <= ?
+     ORDER BY expires_at_ms LIMIT ${EXPIRED_CLAIMS_PER_CREATE})`;
+const INSERT_JOB = `
+  INSERT INTO jobs (job_id, client_id, created_at_ms, pool, phase, epoch, version, active, record)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const FIND_JOB = `
+  SELECT record, progress_epoch, progress_fraction, progress_step, progress_at_ms FROM jobs WHERE job_id = ?`;
+const FIND_VERSION = 'SELECT version FROM jobs WHERE job_id = ?';
+const UPDATE_JOB = 'UPDATE jobs SET phase = ?, epoch = ?, version = ?, active = ?, record = ? WHERE job_id = ?';
+const UPDATE_PROGRESS = `
+  UPDATE jobs SET progress_epoch = ?1, progress_fraction = ?2, progress_step = ?3, progress_at_ms = ?4
+  WHERE job_id = ?5 AND epoch = ?1 AND phase IN ('launching', 'running')
+    AND (progress_epoch IS NOT ?1 OR progress_at_ms <= ?4)`;
+const COUNT_HOLDERS = 'SELECT count(*) AS held FROM pool_holders WHERE pool = ?';
+const IS_HOLDER = 'SELECT 1 FROM pool_holders WHERE job_id = ?';
+const TAKE_SLOT = 'INSERT INTO pool_holders (job_id, pool) VALUES (?, ?)';
+const FREE_SLOT = 'DELETE FROM pool_holders WHERE job_id = ?';
+/** Exported for the test that looks at its plan. */
+export const LIST_ACTIVE = `
+  SELECT record FROM jobs WHERE active = 1 AND (created_at_ms, job_id) > (?, ?) ORDER BY created_at_ms, job_id LIMIT ?`;
+
+/** The truth about jobs in `platform.db`. Records are checked when they are read: the file is a border of trust. */
+export class SqliteJobStore implements JobStore {
+  readonly #database: PlatformDatabase;
+  readonly #pools: Readonly<Record<string, number>>;
+  readonly #dataRoot: string;
+
+  constructor(database: PlatformDatabase, options: SqliteJobStoreOptions) {
+    this.#database = database;
+    this.#pools = options.pools;
+    this.#dataRoot = options.dataRoot;
+  }
+
+  async create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult> {
+    if (job.phase !== 'queued' || job.version !== 1) throw new Error('create takes a new job: queued, version 1');
+    const record = recordText(job);
+    return this.#database.write(() => {
+      const earlier = this.#earlier(job, claim);
+      if (earlier !== null) return earlier;
+      this.#database
+        .sql(INSERT_JOB)
+        .run(job.jobId, job.clientId, job.createdAtMs, job.pool, job.phase, 0, job.version, activeFlag(job), record);
+      if (claim !== null) {
+        this.#database.sql(PUT_CLAIM).run(claim.keyDigest, claim.fingerprint, job.jobId, claim.expiresAtMs);
+        this.#database.sql(DROP_EXPIRED_CLAIMS).run(job.createdAtMs);
+      }
+      writeStatusFile(this.#dataRoot, job);
+      return { kind: 'created' };
+    });
+  }
+
+  async get(jobId: JobId): Promise<StoredJob | null> {
+    return this.#database.read(() => this.#find(jobId));
+  }
+
+  async save(change: Change): Promise<SaveResult> {
+    assertChange(change);
+    const { before, after } = change;
+    const record = recordText(after);
+    return this.#database.write(() => {
+      const version = this.#database.sql(FIND_VERSION).get(after.jobId)?.['version'];
+      if (version !== before.version) return 'stale';
+      if (change.slot === 'take') {
+        if (this.#held(after.pool) >= this.#slots(after.pool)) return 'full';
+        this.#database.sql(TAKE_SLOT).run(after.jobId, after.pool);
+      }
+      if (change.slot === 'free') this.#database.sql(FREE_SLOT).run(after.jobId);
+      this.#assertSlotMatchesPhase(after);
+      this.#database
+        .sql(UPDATE_JOB)
+        .run(after.phase, after.attempt?.epoch ?? 0, after.version, activeFlag(after), record, after.jobId);
+      writeStatusFile(this.#dataRoot, after);
+      return 'saved';
+    });
+  }
+
+  async recordProgress(jobId: JobId, epoch: number, progress: Progress): Promise<boolean> {
+    const { fraction, step, atMs } = progressSchema.parse(progress);
+    return this.#database.write(
+      () => this.#database.sql(UPDATE_PROGRESS).run(epoch, fraction, step, atMs, jobId).changes === 1,
+    );
+  }
+
+  async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
+    const { limit, after = { createdAtMs: -1, jobId: '' } } = page;
+    const { createdAtMs, jobId } = after;
+    const rows = await this.#database.read(() => this.#database.sql(LIST_ACTIVE).all(createdAtMs, jobId, limit));
+    return rows.map((row) => parseRecord(row['record']));
+  }
+
+  async room(pool: string): Promise<Room> {
+    const held = await this.#database.read(() => this.#held(pool));
+    const slots = this.#slots(pool);
+    return { slots, free: Math.max(0, slots - held) };
+  }
+
+  /** Who came before with this key or this id. A claim that ended before this job was made counts no more. */
+  #earlier(job: JobRecord, claim: IdempotencyClaim | null): Exclude<CreateResult, { kind: 'created' }> | null {
+    if (claim !== null) {
+      const row = this.#database.sql(FIND_CLAIM).get(claim.keyDigest);
+      if (row !== undefined && Number(row['expires_at_ms']) > job.createdAtMs) {
+        if (row['fingerprint'] !== claim.fingerprint) return { kind: 'mismatch' };
+        return { kind: 'exists', job: this.#mustFind(String(row['job_id'])) };
+      }
+    }
+    const same = this.#find(job.jobId);
+    return same === null ? null : { kind: 'exists', job: same.job };
+  }
+
+  #find(jobId: string): StoredJob | null {
+    const row = this.#database.sql(FIND_JOB).get(jobId);
+    if (row === undefined) return null;
+    const job = parseRecord(row['record']);
+    if (row['progress_epoch'] === null || row['progress_epoch'] !== job.attempt?.epoch) return { job, progress: null };
+    const progress = progressSchema.parse({
+      fraction: row['progress_fraction'],
+      step: row['progress_step'],
+      atMs: row['progress_at_ms'],
+    });
+    return { job, progress };
+  }
+
+  #mustFind(jobId: string): JobRecord {
+    const stored = this.#find(jobId);
+    if (stored === null) throw new Error('an idempotency claim names a job that is not stored');
+    return stored.job;
+  }
+
+  /** The holders follow twice, from the change and from the phase: a difference is a bug and nothing is written. */
+  #assertSlotMatchesPhase(job: JobRecord): void {
+    const holds = this.#database.sql(IS_HOLDER).get(job.jobId) !== undefined;
+    if (holds !== holdsSlot(job.phase)) throw new Error('the slots held do not match the phases of the jobs');
+  }
+
+  #held(pool: string): number {
+    return Number(this.#database.sql(COUNT_HOLDERS).get(pool)?.['held']);
+  }
+
+  #slots(pool: string): number {
+    return Object.hasOwn(this.#pools, pool) ? (this.#pools[pool] ?? 0) : 0;
+  }
+}
+
+function activeFlag(job: JobRecord): number {
+  return isActive(job) ? 1 : 0;
+}
+
+function recordText(job: JobRecord): string {
+  const text = JSON.stringify(job);
+  if (Buffer.byteLength(text) > LIMITS.recordBytesMax) {
+    throw new Error('a job record is larger than LIMITS.recordBytesMax: keep large values in the ObjectStore');
+  }
+  return text;
+}
+
+function parseRecord(text: unknown): JobRecord {
+  return jobRecordSchema.parse(JSON.parse(String(text)));
+}
