@@ -1,0 +1,32 @@
+import { describe, expect, it } from '@jest/globals';
+import { Notifier } from './notifier.ts';
+
+const LONG_MS = 60_000;
+
+describe('a notifier', () => {
+  it('wakes everybody who waits', async () => {
+    const notifier = new Notifier();
+    const { signal } = new AbortController();
+    const waits = Promise.all([notifier.wait(LONG_MS, signal), notifier.wait(LONG_MS, signal)]);
+    notifier.notify();
+    await waits;
+  });
+
+  it('wakes when its time is over or it is aborted', async () => {
+    const notifier = new Notifier();
+    const stop = new AbortController();
+    await notifier.wait(1, stop.signal);
+    const wait = notifier.wait(LONG_MS, stop.signal);
+    stop.abort();
+    await wait;
+    await notifier.wait(LONG_MS, stop.signal);
+  });
+
+  it('does not remember a notification that nobody waited for', async () => {
+    const notifier = new Notifier();
+    notifier.notify();
+    const startedMs = performance.now();
+    await notifier.wait(20, new AbortController().signal);
+    expect(performance.now() - startedMs).toBeGreaterThan(15);
+  });
+});
