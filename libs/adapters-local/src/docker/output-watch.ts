@@ -1,0 +1,41 @@
+import { lstat, opendir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode, unlessMissing } from './error-code.ts';
+
+export const OUTPUT_LIMITS = {
+  /** A model leaves a handful of files; more is a fault of its own and would make measuring slow. */
+  entriesMax: 10_000,
+  depthMax: 16,
+} as const;
+
+const BLOCK_BYTES = 512;
+
+/**
+ * Whether a folder that somebody untrusted writes holds more than it may: in bytes, entries or depth. Follows no
+ * link. A sparse file counts with its full length, because whoever reads it reads all of that.
+ */
+export async function exceedsLimits(folder: string, bytesMax: number): Promise<boolean> {
+  let bytes = 0;
+  let entries = 0;
+  const todo = [{ path: folder, depth: 0 }];
+  for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
+    if (next.depth > OUTPUT_LIMITS.depthMax) return true;
+    const dir = await opendir(next.path).catch(unlessReadable);
+    if (dir === false) continue;
+    for await (const entry of dir) {
+      const path = join(next.path, entry.name);
+      entries += 1;
+      if (entry.isDirectory()) todo.push({ path, depth: next.depth + 1 });
+      const info = await lstat(path).catch(unlessReadable);
+      if (info !== false) bytes += Math.max(info.size, info.blocks * BLOCK_BYTES);
+      if (bytes > bytesMax || entries > OUTPUT_LIMITS.entriesMax) return true;
+    }
+  }
+  return false;
+}
+
+/** What vanished while we looked counts nothing; what a worker without root may not enter it cannot use. */
+function unlessReadable(error: unknown): false {
+  if (errorCode(error) === 'EACCES') return false;
+  return unlessMissing(error);
+}
