@@ -38,6 +38,8 @@ export async function buildApps(repoRoot: string): Promise<void> {
     target: 'node26',
     external: OPTIONAL,
     banner: { js: COMMONJS_GLOBALS },
+    minify: true,
+    keepNames: true,
     sourcemap: 'linked',
     logLevel: 'warning',
     tsconfig: join(repoRoot, 'apps/api/tsconfig.json'),

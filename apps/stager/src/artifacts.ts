@@ -16,10 +16,15 @@ export async function writeArtifacts(
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { mode: 0o700 });
   const geometry = { affine: jobFile.affine, spacing: jobFile.spacing_mm };
-  await writeMaskNpz(join(folder, 'pred_mask.npz'), mask);
-  await writeMaskNifti(join(folder, 'pred_mask.nii.gz'), mask, geometry);
-  const planes = await readPlanes(join(facts.inputs, INPUT_FILE), maskCenter(mask));
-  await writePreviewPng(join(folder, 'preview.png'), { planes, mask, ...geometry });
+  const drawPreview = async () => {
+    const planes = await readPlanes(join(facts.inputs, INPUT_FILE), maskCenter(mask));
+    await writePreviewPng(join(folder, 'preview.png'), { planes, mask, ...geometry });
+  };
+  await Promise.all([
+    writeMaskNpz(join(folder, 'pred_mask.npz'), mask),
+    writeMaskNifti(join(folder, 'pred_mask.nii.gz'), mask, geometry),
+    drawPreview(),
+  ]);
   const metadata = buildMetadata({ ...facts, timings: facts.timings() });
   await writeFile(join(folder, 'metadata.json'), `${JSON.stringify(metadata, null, 2)}\n`, { flag: 'wx' });
 }
@@ -29,9 +34,7 @@ export async function writeArtifacts(
  * attempt stored stays, and the manifest tells of what lies there, not of what was written again.
  */
 export async function storeArtifacts(objects: ObjectStore, task: TaskFile, folder: string): Promise<Manifest> {
-  const manifest: ManifestEntry[] = [];
-  for (const name of ARTIFACT_NAMES) manifest.push(await storeArtifact(objects, task, folder, name));
-  return manifest;
+  return Promise.all(ARTIFACT_NAMES.map((name) => storeArtifact(objects, task, folder, name)));
 }
 
 async function storeArtifact(objects: ObjectStore, task: TaskFile, folder: string, name: ArtifactName): Promise<ManifestEntry> {

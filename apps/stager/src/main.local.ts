@@ -1,19 +1,23 @@
 /**
  * The stager of the local composition: `stager stage-in|stage-out --work FOLDER --data FOLDER --models FOLDER…`.
  * Started by the worker's Docker runner, once per stage. Exit 0 = the verdict or the report is written.
+ * With `--spare` instead of a stage and a folder it waits for them: one line `{"stage", "work"}` on stdin.
  */
-import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { FsObjectStore, readCatalogue, systemClock } from '@bpi/adapters-local';
 import { createLog, errorFields } from '@bpi/job-contract';
 import { Catalogue } from '@bpi/jobs';
+import { z } from 'zod';
 import { stageIn } from './stage-in.ts';
 import { stageOut } from './stage-out.ts';
 import type { StagerContext } from './stager-context.ts';
 import { WorkFolder } from './work-folder.ts';
 
 const STAGES = ['stage-in', 'stage-out'] as const;
-const USAGE = 'usage: stager stage-in|stage-out --work FOLDER --data FOLDER --models FOLDER [--models FOLDER]';
+const USAGE = 'usage: stager (stage-in|stage-out --work FOLDER | --spare) --data FOLDER --models FOLDER [--models FOLDER]';
+const orderSchema = z.strictObject({ stage: z.enum(STAGES), work: z.string() });
+type Order = z.infer<typeof orderSchema>;
 
 const log = createLog((line) => process.stdout.write(`${line}\n`), systemClock.nowMs);
 
@@ -21,10 +25,15 @@ async function main(argv: string[]): Promise<number> {
   const { positionals, values } = parseArgs({
     args: argv,
     allowPositionals: true,
-    options: { work: { type: 'string' }, data: { type: 'string' }, models: { type: 'string', multiple: true } },
+    options: {
+      work: { type: 'string' },
+      spare: { type: 'boolean' },
+      data: { type: 'string' },
+      models: { type: 'string', multiple: true },
+    },
   });
-  const stage = STAGES.find((name) => name === positionals[0]);
-  if (stage === undefined || values.work === undefined || values.data === undefined || values.models === undefined) {
+  const given = orderSchema.safeParse({ stage: positionals[0], work: values.work });
+  if (given.success === (values.spare === true) || values.data === undefined || values.models === undefined) {
     process.stderr.write(`${USAGE}\n`);
     return 2;
   }
@@ -34,11 +43,18 @@ async function main(argv: string[]): Promise<number> {
     clock: systemClock,
     log,
   };
-  await runStage(stage, context, new WorkFolder(join(values.work)));
+  const order = given.success ? given.data : await nextOrder();
+  if (order !== null) await runStage(order.stage, context, new WorkFolder(order.work));
   return 0;
 }
 
-async function runStage(stage: (typeof STAGES)[number], context: StagerContext, work: WorkFolder): Promise<void> {
+/** Null when stdin closes without an order: the worker is gone, or has no use for a spare. */
+async function nextOrder(): Promise<Order | null> {
+  for await (const line of createInterface({ input: process.stdin })) return orderSchema.parse(JSON.parse(line));
+  return null;
+}
+
+async function runStage(stage: Order['stage'], context: StagerContext, work: WorkFolder): Promise<void> {
   const startedMs = context.clock.monotonicMs();
   const { job_id: jobId, epoch } = await work.task();
   const result = stage === 'stage-in' ? (await stageIn(context, work)).result : await stageOut(context, work);

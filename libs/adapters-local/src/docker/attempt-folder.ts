@@ -33,7 +33,7 @@ const OWN_FILES = { gate: 'gate', driver: 'driver.json', stager: 'stager.json', 
 export type Ended = { cause: StopCause; exitCode: number | null };
 
 export type Stage = 'stage-in' | 'stage-out';
-export type StagerNote = { stage: Stage; pid: number | null; crashes: Record<Stage, number> };
+export type StagerNote = { stage: Stage; pid: number | null; born: string | null; crashes: Record<Stage, number> };
 
 export function taskRefOf({ jobId, epoch }: AttemptId): string {
   return `bpi-${jobId}-${epoch}`;
@@ -134,7 +134,7 @@ export class AttemptFolder {
 
   async stagerNote(): Promise<StagerNote> {
     const note = (await this.#read('stager')) as StagerNote | null; // as for `ended`
-    return note ?? { stage: 'stage-in', pid: null, crashes: { 'stage-in': 0, 'stage-out': 0 } };
+    return note ?? { stage: 'stage-in', pid: null, born: null, crashes: { 'stage-in': 0, 'stage-out': 0 } };
   }
 
   async noteStager(note: StagerNote): Promise<void> {

@@ -23,6 +23,7 @@ import { EventHub } from './event-hub.ts';
 import { ModelContainer, type ContainerState } from './model-container.ts';
 import { removeTree } from './remove-tree.ts';
 import { signalStager, stagerIsAlive } from './stager-process.ts';
+import { StagerSource, type StagerCommand } from './stager-source.ts';
 import { engineStatus, throwEngineError } from './task-runner-error.ts';
 
 export type DockerTaskRunnerOptions = {
@@ -35,9 +36,14 @@ export type DockerTaskRunnerOptions = {
   /**
    * The stager, run as `command… stage-in|stage-out --work FOLDER` without stdin. Exit 0 says that `stage-in.json` or
    * the report is stored; anything else that the stage may be tried again. Any uid must be able to read what stage-in
-   * writes.
+   * writes. With a spare `kept`, it is run as `command… --spare` ahead of time: it begins on one line of JSON on its stdin,
+   * `{"stage", "work"}`, and ends having done nothing when stdin closes before that.
    */
-  stager: { command: readonly string[]; env?: Readonly<Record<string, string>> };
+  stager: {
+    command: readonly string[];
+    env?: Readonly<Record<string, string>>;
+    spare?: StagerCommand['spare'];
+  };
   /** Where the stager's own log lines go; default: to this process's stdout and stderr. */
   stagerStdio?: 'inherit' | 'ignore';
   clock: Clock;
@@ -69,10 +75,11 @@ export class DockerTaskRunner implements TaskRunner {
       clock,
       log,
       settings,
-      stager: { ...stager, stdio: options.stagerStdio ?? 'inherit' },
+      stagers: new StagerSource({ spare: 'none', ...stager, stdio: options.stagerStdio ?? 'inherit' }),
       hostFacts: () => this.#host(),
       emit: (event) => this.#events.emit(event),
     };
+    this.#context.stagers.keepSpare();
   }
 
   async launch(spec: TaskSpec): Promise<LaunchResult> {
@@ -172,6 +179,7 @@ export class DockerTaskRunner implements TaskRunner {
   /** Stops driving, and the stagers with it; containers run on for whoever comes next. Safe to repeat. */
   async close(): Promise<void> {
     this.#closing.abort();
+    this.#context.stagers.close();
     await Promise.allSettled([...this.#drives.values(), ...this.#stops]);
   }
 

@@ -4,7 +4,7 @@ import type Docker from 'dockerode';
 import type { AttemptFolder } from './attempt-folder.ts';
 import type { HostFacts } from './container-options.ts';
 import type { ModelContainer } from './model-container.ts';
-import type { StagerCommand } from './stager-process.ts';
+import type { StagerSource } from './stager-source.ts';
 
 export type DockerRunnerSettings = {
   /** Tells this installation's containers from those of others on the same engine; a label's value. */
@@ -28,7 +28,7 @@ export type DriveContext = {
   clock: Clock;
   log: Log;
   settings: DockerRunnerSettings;
-  stager: StagerCommand;
+  stagers: StagerSource;
   hostFacts: () => Promise<HostFacts>;
   emit: (event: TaskEvent) => void;
 };

@@ -12,12 +12,27 @@ export function processIsAlive(pid: number): boolean {
 }
 
 /**
- * Whether the process lives and has the argument. Where the system tells arguments (/proc), a number that was given to
- * another process meanwhile, or a process that is dead but not reaped, is not taken for it.
+ * When a process was born, in the system's own ticks since it booted, as text; null where the system does not tell (no
+ * /proc) or the process is gone. Field 22 of /proc/PID/stat (man 5 proc); the name in field 2 may hold anything.
  */
-export async function processWithArgumentIsAlive(pid: number, argument: string): Promise<boolean> {
-  if (!processIsAlive(pid)) return false;
-  if (process.platform !== 'linux') return true;
-  const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-  return text.split('\0').includes(argument);
+export async function birthOf(pid: number | undefined): Promise<string | null> {
+  return pid === undefined ? null : ((await readStat(pid))?.born ?? null);
+}
+
+/**
+ * Whether that very process still works. A number that was given to another process meanwhile is not taken for it, nor
+ * is a process that is dead and not reaped.
+ */
+export async function isStillAlive(process: { pid: number; born: string | null }): Promise<boolean> {
+  if (!processIsAlive(process.pid)) return false;
+  if (process.born === null) return true;
+  const stat = await readStat(process.pid);
+  return stat !== null && stat.born === process.born && stat.state !== 'Z';
+}
+
+async function readStat(pid: number): Promise<{ state: string; born: string } | null> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state, born] = [fields[0], fields[19]];
+  return state === undefined || born === undefined ? null : { state, born };
 }

@@ -1,30 +1,20 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { homedir } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '@bpi/jobs';
 import type { Log } from '@bpi/job-contract';
+import type { Clock } from '@bpi/jobs';
 import type { AttemptFolder, Stage, StagerNote } from './attempt-folder.ts';
-import { processWithArgumentIsAlive } from './process-alive.ts';
-
-export type StagerCommand = {
-  command: readonly string[];
-  /** All the stager's environment; without one it gets HOME and a usual PATH. */
-  env?: Readonly<Record<string, string>>;
-  stdio: 'inherit' | 'ignore';
-};
+import { birthOf, isStillAlive } from './process-alive.ts';
+import type { Stager, StagerSource } from './stager-source.ts';
 
 /** How often one stage of one attempt may crash. */
 export const STAGE_CRASHES_MAX = 3;
 
 const ADOPTED_POLL_MS = 50;
 const KILL_AFTER_MS = 2_000;
-const USUAL_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** Whether a stager works in this folder, whoever started it. */
 export async function stagerIsAlive(folder: AttemptFolder, note?: StagerNote): Promise<boolean> {
-  const { pid } = note ?? (await folder.stagerNote());
-  return pid !== null && (await processWithArgumentIsAlive(pid, folder.path));
+  const { pid, born } = note ?? (await folder.stagerNote());
+  return pid !== null && (await isStillAlive({ pid, born }));
 }
 
 /** Asks the folder's stager to end, or ends it. Safe to repeat. */
@@ -44,7 +34,7 @@ export async function signalStager(folder: AttemptFolder, signal: 'SIGTERM' | 'S
  * its result is missing. Throws the signal's reason when that aborts, after ending the process.
  */
 export async function runStage(
-  context: { stager: StagerCommand; clock: Clock; log: Log },
+  context: { stagers: StagerSource; clock: Clock; log: Log },
   folder: AttemptFolder,
   stage: Stage,
   signal: AbortSignal,
@@ -60,15 +50,15 @@ export async function runStage(
     return;
   }
   const startedMs = context.clock.monotonicMs();
-  const child = start(context.stager, folder, stage);
-  const ended = once(child, 'close').then(([code]: unknown[]) => (typeof code === 'number' ? code : null), () => null);
-  await folder.noteStager({ ...note, stage, pid: child.pid ?? null });
+  const stager = context.stagers.take(stage, folder.path);
+  await folder.noteStager({ ...note, stage, pid: stager.child.pid ?? null, born: await birthOf(stager.child.pid) });
   // A stop that came before the note could not know the process.
-  if (await folder.stopWanted()) child.kill('SIGTERM');
-  const exitCode = await endOf(child, ended, signal);
+  if (await folder.stopWanted()) stager.child.kill('SIGTERM');
+  stager.go();
+  const exitCode = await endOf(stager, signal);
   const crashed = exitCode !== 0 && !signal.aborted;
   const crashes = crashed ? { ...note.crashes, [stage]: note.crashes[stage] + 1 } : note.crashes;
-  await folder.noteStager({ stage, pid: null, crashes });
+  await folder.noteStager({ stage, pid: null, born: null, crashes });
   signal.throwIfAborted();
   const durationMs = Math.round(context.clock.monotonicMs() - startedMs);
   context.log('task.stage', { ...folder.id, stage, durationMs, exitCode: exitCode ?? -1 });
@@ -80,16 +70,7 @@ export async function noteCrash(folder: AttemptFolder, stage: Stage): Promise<vo
   await folder.noteStager({ ...note, crashes: { ...note.crashes, [stage]: note.crashes[stage] + 1 } });
 }
 
-function start(stager: StagerCommand, folder: AttemptFolder, stage: Stage): ChildProcess {
-  const [program, ...args] = stager.command;
-  if (program === undefined) throw new Error('the stager’s command is empty: configure it');
-  return spawn(program, [...args, stage, '--work', folder.path], {
-    stdio: ['ignore', stager.stdio, stager.stdio],
-    env: stager.env ?? { PATH: USUAL_PATH, HOME: homedir() },
-  });
-}
-
-async function endOf(child: ChildProcess, ended: Promise<number | null>, signal: AbortSignal): Promise<number | null> {
+async function endOf({ child, ended }: Stager, signal: AbortSignal): Promise<number | null> {
   const onAbort = () => {
     child.kill('SIGTERM');
     setTimeout(() => child.kill('SIGKILL'), KILL_AFTER_MS).unref();
