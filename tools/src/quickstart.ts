@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { killModelContainers } from '@bpi/adapters-local';
 import type { JobId, Metadata, ResultBody, StatusBody } from '@bpi/job-contract';
 import { buildApps } from './build.ts';
 import { makeInput } from './make-input.ts';
@@ -63,6 +64,7 @@ async function main(options: Options): Promise<void> {
     modelsDirs: [join(repoRoot, 'apps/models')],
     dockerSocket: prepared.engine.socketPath,
   });
+  undo.push(() => killModelContainers(prepared.docker, options.dataDir));
   undo.push(() => platform.stop());
   say(`API and worker run at ${platform.url}`);
 

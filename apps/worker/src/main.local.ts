@@ -1,5 +1,4 @@
 /** The worker of the local composition: SQLite, the filesystem and a Docker engine. */
-import { createHash } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
@@ -7,6 +6,7 @@ import {
   DockerTaskRunner,
   FsObjectStore,
   openPlatformDatabase,
+  platformLabelOf,
   readCatalogue,
   SqliteJobQueue,
   SqliteJobStore,
@@ -74,7 +74,7 @@ function makeRunner(config: WorkerConfig, docker: Dockerode, objects: FsObjectSt
     clock: systemClock,
     log,
     settings: {
-      platform: createHash('sha256').update(config.dataDir).digest('hex').slice(0, 16),
+      platform: platformLabelOf(config.dataDir),
       outputBytesMax: config.outputBytesMax ?? LIMITS.outputBytesMax,
       logBytesMax: LIMITS.modelLogBytesMax,
       pollIntervalMs: 250,

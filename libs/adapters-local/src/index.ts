@@ -1,5 +1,6 @@
 export { DockerTaskRunner, type DockerTaskRunnerOptions } from './docker/docker-task-runner.ts';
 export type { DockerRunnerSettings } from './docker/drive.ts';
+export { killModelContainers, platformLabelOf } from './docker/installation.ts';
 export { TaskRunnerError, type TaskRunnerErrorCode } from './docker/task-runner-error.ts';
 export { FsObjectStore } from './fs-object-store.ts';
 export {
