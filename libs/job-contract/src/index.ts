@@ -79,6 +79,7 @@ export {
   type SlotChange,
   type Status,
 } from './states.ts';
+export { mermaidOfTransitions } from './states-diagram.ts';
 export { WARNINGS, type WarningCode } from './warnings.ts';
 export {
   modelEndSchema,

@@ -65,13 +65,17 @@ export function createLog(write: (line: string) => void, now: () => number): Log
 }
 
 /**
- * What may be logged of an error: its class, its code and its stack's frames. Never its message, which may
- * quote a client; the first line of a stack repeats the message, so only lines that are frames are kept.
+ * What may be logged of an error: its class, its code and its stack's frames. Never its message, which may quote a
+ * client. A stack begins with the message, and a line of that may look like a frame, so the message is cut off first;
+ * where it is not found (it was changed after the error was made) no frame can be trusted.
  */
 export function errorFields(error: unknown): { errorName: string; errorCode?: string; frames: string[] } {
   if (!(error instanceof Error)) return { errorName: 'unknown', frames: [] };
-  const frames = (error.stack ?? '')
+  const stack = error.stack ?? '';
+  const messageAt = stack.indexOf(error.message);
+  const frames = (messageAt < 0 ? '' : stack.slice(messageAt + error.message.length))
     .split('\n')
+    .slice(1)
     .filter((line) => /^\s+at /.test(line))
     .slice(0, 12)
     .map((line) => line.trim().slice(0, 200));

@@ -1,5 +1,5 @@
 import { holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
-import { decide, type Sight, type Step } from './decide.ts';
+import type { Sight, Step } from './decide.ts';
 import type { JobEvent } from './job-event.ts';
 import { projectionDue } from './new-job.ts';
 import type { JobPolicy } from './policy.ts';
@@ -8,8 +8,7 @@ import type { JobStore } from './ports/job-store.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { TaskRunner } from './ports/task-runner.ts';
 import { project } from './project.ts';
-import { readReport } from './report-reader.ts';
-import { transition } from './transition.ts';
+import { RULES, type Rules } from './rules.ts';
 
 /** Two clocks as values: the wall's for what is stored, a monotonic one for leases. Milliseconds. */
 export type Clock = { nowMs(): number; monotonicMs(): number };
@@ -22,6 +21,8 @@ export type AdvanceContext = {
   clock: Clock;
   policy: JobPolicy;
   log: Log;
+  /** Left out everywhere but in the protocol check, which breaks them one by one. */
+  rules?: Rules;
 };
 
 /** What the caller of `advance` may want to know; nothing depends on it but pace. */
@@ -41,8 +42,10 @@ export async function advance(context: AdvanceContext, jobId: JobId): Promise<Ad
   const stored = await context.store.get(jobId);
   if (stored === null) return { kind: 'done' };
   const { job } = stored;
+  // The time before the look: "still missing" says nothing about a later moment, however long the look took.
+  const nowMs = context.clock.nowMs();
   const sight = await look(context, job);
-  const step = decide(job, sight, context.clock.nowMs(), context.policy);
+  const step = rulesOf(context).decide(job, sight, nowMs, context.policy);
   return perform(context, job, step, loadedAtMs);
 }
 
@@ -52,7 +55,7 @@ async function look(context: AdvanceContext, job: JobRecord): Promise<Sight> {
   const { epoch, task } = job.attempt;
   const observation = await context.runner.inspect({ jobId: job.jobId, epoch, ref: task });
   const over = observation.state === 'stopped' || observation.state === 'missing';
-  return { observation, report: over ? await readReport(context.objects, job.jobId, epoch) : null };
+  return { observation, report: over ? await rulesOf(context).readReport(context.objects, job.jobId, epoch) : null };
 }
 
 async function perform(context: AdvanceContext, job: JobRecord, step: Step, loadedAtMs: number): Promise<Advanced> {
@@ -93,18 +96,14 @@ async function claim(context: AdvanceContext, job: JobRecord, loadedAtMs: number
   return typeof claimed === 'string' ? { kind: claimed } : launch(context, claimed, loadedAtMs);
 }
 
-/**
- * The lease is judged by this process's own monotonic clock right before the call: whoever stalled since it
- * loaded the record must not launch, because others may have counted it out meanwhile.
- */
 async function launch(context: AdvanceContext, job: JobRecord, loadedAtMs: number): Promise<Advanced> {
   const { attempt, jobId, pool } = job;
   if (attempt === null) throw new Error('a launch needs a claim');
-  const { epoch, shrunk, claimedAtMs } = attempt;
+  const { epoch, shrunk } = attempt;
   const { model } = job;
-  if (context.clock.nowMs() - claimedAtMs >= context.policy.launchWindowMs) return { kind: 'stale' };
   const startedMs = context.clock.monotonicMs();
-  if (startedMs - loadedAtMs >= context.policy.launchLeaseMs) return { kind: 'stale' };
+  const times = { nowMs: context.clock.nowMs(), monotonicMs: startedMs, loadedAtMs };
+  if (!rulesOf(context).mayLaunch(job, times, context.policy)) return { kind: 'stale' };
   try {
     const launched = await context.runner.launch({ jobId, epoch, model, pool, shrunk });
     if (launched.kind === 'refused') {
@@ -167,7 +166,7 @@ async function projectResult(context: AdvanceContext, job: JobRecord): Promise<A
 }
 
 async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): Promise<JobRecord | 'stale' | 'full'> {
-  const change = transition(job, event);
+  const change = rulesOf(context).transition(job, event);
   const result = await context.store.save(change);
   if (result !== 'saved') return result;
   const { before, after } = change;
@@ -181,4 +180,8 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
 
 function saved(result: JobRecord | 'stale' | 'full', then: Advanced): Advanced {
   return typeof result === 'string' ? { kind: result } : then;
+}
+
+function rulesOf(context: AdvanceContext): Rules {
+  return context.rules ?? RULES;
 }

@@ -40,15 +40,15 @@ export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobP
   const { observation } = sight;
   if (attempt === null || observation === null) throw new Error('an attempt in flight must be observed before deciding');
 
-  const gone = goneTask(attempt, observation, nowMs, policy);
+  const gone = goneTask(attempt, sight, nowMs, policy);
   if (gone !== null) return leave(job, attempt, settle(job, attempt, gone, sight.report), nowMs, policy);
   if (attempt.intent !== null && observation.state !== 'stopped') {
-    return decideEnding(attempt, attempt.intent.atMs, observation, nowMs, policy);
+    return decideEnding(attempt, attempt.intent.atMs, { ...sight, observation }, nowMs, policy);
   }
 
   const reason = reasonToEnd(job, attempt, sight, nowMs, policy);
   if (reason !== null) return { step: 'intend', code: reason };
-  return decideFlying(job, attempt, observation, nowMs);
+  return decideFlying(job, attempt, { ...sight, observation }, nowMs, policy);
 }
 
 function decideQueued(job: JobRecord, nowMs: number): Step {
@@ -61,12 +61,22 @@ function decideQueued(job: JobRecord, nowMs: number): Step {
  * Gone = stopped as reported by a live host, or missing without a break for `taskGoneAfterMs`. A task that was
  * never recorded may still be on its way from a slow worker, so the wait starts at the intent, not before.
  */
-function goneTask(attempt: Attempt, seen: Observation, nowMs: number, policy: JobPolicy): GoneTask | null {
-  if (seen.state === 'stopped') return seen;
-  if (seen.state !== 'missing' || attempt.missingSinceMs === null) return null;
-  if (attempt.task === null && attempt.intent === null) return null;
-  const since = attempt.task === null ? Math.max(attempt.missingSinceMs, attempt.intent?.atMs ?? nowMs) : attempt.missingSinceMs;
-  return nowMs - since >= policy.taskGoneAfterMs ? seen : null;
+function goneTask(attempt: Attempt, sight: Sight, nowMs: number, policy: JobPolicy): GoneTask | null {
+  const { observation } = sight;
+  if (observation?.state === 'stopped') return observation;
+  if (observation?.state !== 'missing' || attempt.missingSinceMs === null) return null;
+  if (mayBeUnlaunched(attempt, sight) && attempt.intent === null) return null;
+  return nowMs >= goneAtMs(attempt, attempt.missingSinceMs, sight, policy) ? observation : null;
+}
+
+function goneAtMs(attempt: Attempt, missingSinceMs: number, sight: Sight, policy: JobPolicy): number {
+  const intendedAtMs = mayBeUnlaunched(attempt, sight) ? (attempt.intent?.atMs ?? missingSinceMs) : missingSinceMs;
+  return Math.max(missingSinceMs, intendedAtMs) + policy.taskGoneAfterMs;
+}
+
+/** No trace of a task: not recorded, not seen, and no report, which only a task that ran can have left. */
+function mayBeUnlaunched(attempt: Attempt, { observation, report }: Sight): boolean {
+  return observation?.state === 'missing' && attempt.task === null && report === null;
 }
 
 /** What is seen after an intent is classified by the intent; a success seen before one wins over a deadline. */
@@ -110,15 +120,12 @@ function retry(job: JobRecord, code: FailureCode, shrink: 'yes' | 'no', nowMs: n
 function decideEnding(
   attempt: Attempt,
   intendedAtMs: number,
-  seen: Exclude<Observation, { state: 'stopped' }>,
+  sight: Sight & { observation: Exclude<Observation, { state: 'stopped' }> },
   nowMs: number,
   policy: JobPolicy,
 ): Step {
-  if (seen.state === 'missing') {
-    return attempt.missingSinceMs === null
-      ? { step: 'wait', note: { kind: 'missing' }, untilMs: nowMs + policy.taskGoneAfterMs }
-      : waitFor(Math.max(attempt.missingSinceMs, attempt.task === null ? intendedAtMs : 0) + policy.taskGoneAfterMs);
-  }
+  const seen = sight.observation;
+  if (seen.state === 'missing') return decideMissing(attempt, sight, nowMs, policy);
   const mode = nowMs - intendedAtMs >= policy.stopEscalationMs ? 'force' : 'ask';
   return { step: 'stop', mode, note: news(attempt, seen.ref) };
 }
@@ -129,27 +136,39 @@ function reasonToEnd(job: JobRecord, attempt: Attempt, sight: Sight, nowMs: numb
   if (sight.report?.result === 'stored') return null;
   if (deadlinePassed(job, nowMs)) return 'deadline_exceeded';
   if (attempt.deadlineAtMs !== null && nowMs >= attempt.deadlineAtMs) return 'attempt_timeout';
-  const unlaunched = sight.observation?.state === 'missing' && attempt.task === null;
+  const unlaunched = mayBeUnlaunched(attempt, sight);
   if (unlaunched && nowMs - attempt.claimedAtMs >= policy.launchWindowMs) return 'platform_error';
   if (unlaunched && attempt.dispatchFailures >= policy.dispatchFailuresMax) return 'platform_error';
   return null;
 }
 
-function decideFlying(job: JobRecord, attempt: Attempt, seen: Observation, nowMs: number): Step {
+function decideFlying(
+  job: JobRecord,
+  attempt: Attempt,
+  sight: Sight & { observation: Observation },
+  nowMs: number,
+  policy: JobPolicy,
+): Step {
+  const seen = sight.observation;
   switch (seen.state) {
     case 'stopped':
       throw new Error('a stopped task is gone: its attempt was to be left');
     case 'missing':
-      if (attempt.task === null) return { step: 'launch' };
-      return attempt.missingSinceMs === null
-        ? { step: 'wait', note: { kind: 'missing' }, untilMs: null }
-        : waitFor(null);
+      return mayBeUnlaunched(attempt, sight) ? { step: 'launch' } : decideMissing(attempt, sight, nowMs, policy);
     case 'pending':
       return { step: 'wait', note: news(attempt, seen.ref), untilMs: null };
     case 'running':
       if (job.phase === 'launching') return { step: 'markRunning', task: seen.ref };
       return { step: 'wait', note: news(attempt, seen.ref), untilMs: attempt.deadlineAtMs ?? nowMs };
   }
+}
+
+/** Missing is not gone yet: note since when, and look again when it may be. */
+function decideMissing(attempt: Attempt, sight: Sight, nowMs: number, policy: JobPolicy): Step {
+  const { missingSinceMs } = attempt;
+  return missingSinceMs === null
+    ? { step: 'wait', note: { kind: 'missing' }, untilMs: nowMs + policy.taskGoneAfterMs }
+    : waitFor(goneAtMs(attempt, missingSinceMs, sight, policy));
 }
 
 function deadlinePassed(job: JobRecord, nowMs: number): boolean {

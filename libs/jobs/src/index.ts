@@ -22,6 +22,18 @@ export type {
 } from './ports/task-runner.ts';
 export { project } from './project.ts';
 export { readReport, readText } from './report-reader.ts';
+export { mayLaunch, RULES, type LaunchTimes, type Rules } from './rules.ts';
 export { submitJob, type Failpoint, type Submission, type SubmitResult, type SubmitStep } from './submit.ts';
-export { isOrphan, removeForgottenInputs, sweep, SWEEP_LIMITS, type Swept } from './sweep.ts';
+export {
+  dueLeftovers,
+  isOrphan,
+  removeForgottenInputs,
+  removeLeftovers,
+  stopOrphans,
+  sweep,
+  sweepJob,
+  SWEEP_LIMITS,
+  type Leftover,
+  type Swept,
+} from './sweep.ts';
 export { assertChange, IllegalTransition, transition, type Change } from './transition.ts';

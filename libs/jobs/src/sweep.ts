@@ -1,4 +1,4 @@
-import { errorFields, isTerminal, jobIdOfKey, isJobId, JOBS_PREFIX, jobPrefix, type JobRecord } from '@bpi/job-contract';
+import { errorFields, isTerminal, jobIdOfKey, isJobId, JOBS_PREFIX, jobPrefix, type JobId, type JobRecord } from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
 import type { ListedTask } from './ports/task-runner.ts';
 import { transition } from './transition.ts';
@@ -10,6 +10,8 @@ export const SWEEP_LIMITS = {
   /** An input without a record is removed after this. */
   inputAgeMs: 60 * 60 * 1_000,
 } as const;
+
+export type Leftover = JobRecord['leftovers'][number];
 
 export type Swept = { jobs: number; woken: number; orphans: number };
 
@@ -35,7 +37,13 @@ export async function sweep(context: AdvanceContext, signal: AbortSignal): Promi
   return swept;
 }
 
-async function sweepJob(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>, swept: Swept): Promise<void> {
+/** One active job as listed: wakes it, or advances it, and removes what it left behind. Counts into `swept`. */
+export async function sweepJob(
+  context: AdvanceContext,
+  job: JobRecord,
+  freeByPool: Map<string, number>,
+  swept: Swept,
+): Promise<void> {
   swept.jobs += 1;
   try {
     if (await wakeIfClaimable(context, job, freeByPool)) {
@@ -44,7 +52,7 @@ async function sweepJob(context: AdvanceContext, job: JobRecord, freeByPool: Map
     }
     const waitsForRoom = job.phase === 'queued' && job.cancelRequestedAtMs === null && !pastDeadline(context, job);
     if (!waitsForRoom) await advance(context, job.jobId);
-    if (job.leftovers.length > 0) await removeLeftovers(context, job);
+    await removeLeftovers(context, job.jobId, dueLeftovers(context, job));
   } catch (error) {
     context.log('advance.failed', { jobId: job.jobId, ...errorFields(error) });
   }
@@ -69,14 +77,19 @@ function pastDeadline(context: AdvanceContext, job: JobRecord): boolean {
   return nowMs >= job.totalDeadlineAtMs || (job.firstRunningAtMs === null && nowMs >= job.startDeadlineAtMs);
 }
 
-async function removeLeftovers(context: AdvanceContext, job: JobRecord): Promise<void> {
-  const due = job.leftovers.filter(({ endedAtMs }) => context.clock.nowMs() - endedAtMs >= context.policy.taskKeptMs);
+/** What ended so long ago that no launch can be under way that would have to find it. */
+export function dueLeftovers(context: Pick<AdvanceContext, 'clock' | 'policy'>, job: JobRecord): Leftover[] {
+  return job.leftovers.filter(({ endedAtMs }) => context.clock.nowMs() - endedAtMs >= context.policy.taskKeptMs);
+}
+
+/** Removes the tasks first and their names after that, so that a crash in between only means another try. */
+export async function removeLeftovers(context: AdvanceContext, jobId: JobId, due: readonly Leftover[]): Promise<void> {
   if (due.length === 0) return;
   for (const { epoch, task } of due) {
-    await context.runner.remove({ jobId: job.jobId, epoch, ref: task });
-    context.log('task.removed', { jobId: job.jobId, epoch });
+    await context.runner.remove({ jobId, epoch, ref: task });
+    context.log('task.removed', { jobId, epoch });
   }
-  const stored = await context.store.get(job.jobId);
+  const stored = await context.store.get(jobId);
   if (stored === null) return;
   await context.store.save(transition(stored.job, { type: 'leftoversRemoved', epochs: due.map(({ epoch }) => epoch) }));
 }
@@ -84,14 +97,14 @@ async function removeLeftovers(context: AdvanceContext, job: JobRecord): Promise
 /**
  * Tasks are listed first and each job is read after that, so a claim made meanwhile is never taken for an orphan.
  */
-async function stopOrphans(context: AdvanceContext): Promise<number> {
+export async function stopOrphans(context: AdvanceContext): Promise<number> {
   let stopped = 0;
   for (const task of await context.runner.list()) {
     if (!task.live) continue;
     const stored = await context.store.get(task.jobId);
     if (!isOrphan(task, stored?.job ?? null)) continue;
     context.log('task.orphan', { jobId: task.jobId, epoch: task.epoch });
-    await context.runner.stop(task, 'ask');
+    await context.runner.stop(task, orphanStopMode(task, stored?.job ?? null, context));
     stopped += 1;
   }
   return stopped;
@@ -103,6 +116,21 @@ export function isOrphan(task: Pick<ListedTask, 'epoch'>, job: JobRecord | null)
   const current = job.attempt?.epoch ?? 0;
   if (task.epoch > current) return false;
   return isTerminal(job.phase) || job.phase === 'queued' || task.epoch < current;
+}
+
+/**
+ * Harder once the attempt is over for longer than a stop may take: an orphan has no intent to count from. A task whose
+ * job is unknown is only asked: nothing tells how long it has been one.
+ */
+function orphanStopMode(
+  task: Pick<ListedTask, 'epoch'>,
+  job: JobRecord | null,
+  { clock, policy }: Pick<AdvanceContext, 'clock' | 'policy'>,
+): 'ask' | 'force' {
+  if (job === null) return 'ask';
+  // A leftover that was removed from the record had been kept for longer than any stop takes.
+  const ended = job.leftovers.find(({ epoch }) => epoch === task.epoch);
+  return ended !== undefined && clock.nowMs() - ended.endedAtMs < policy.stopEscalationMs ? 'ask' : 'force';
 }
 
 /** Removes inputs that no record names, an hour after they were written: what a crash during submit leaves. */

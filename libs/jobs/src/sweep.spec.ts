@@ -1,0 +1,91 @@
+import { describe, expect, it } from '@jest/globals';
+import { aJob, aLaunchingJob, anAttempt, aRunningJob, POLICY } from './a-job.ts';
+import { dueLeftovers, isOrphan, stopOrphans } from './sweep.ts';
+import type { AdvanceContext } from './advance.ts';
+import type { JobRecord } from '@bpi/job-contract';
+
+const NOW_MS = 50_000;
+const clock = { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS };
+const ended = (phase: 'completed' | 'failed' | 'queued'): JobRecord => aJob({ phase, attempt: anAttempt({ epoch: 2 }) });
+
+describe('isOrphan', () => {
+  it.each<[string, JobRecord | null, number, boolean]>([
+    ['of the current attempt', aRunningJob({ epoch: 2 }), 2, false],
+    ['of a launching attempt', aLaunchingJob({ epoch: 2 }), 2, false],
+    ['of an older attempt', aRunningJob({ epoch: 2 }), 1, true],
+    ['of a newer attempt than was read', aRunningJob({ epoch: 2 }), 3, false],
+    ['of a queued job', ended('queued'), 2, true],
+    ['of a newer attempt than a queued job had', ended('queued'), 3, false],
+    ['of a completed job', ended('completed'), 2, true],
+    ['of a failed job', ended('failed'), 1, true],
+    ['without a job', null, 1, true],
+  ])('a task %s', (_, job, epoch, expected) => {
+    expect(isOrphan({ epoch }, job)).toBe(expected);
+  });
+});
+
+describe('stopOrphans', () => {
+  /** How the one listed task of attempt 1 is stopped. */
+  async function stopped(job: JobRecord | null): Promise<string[]> {
+    const modes: string[] = [];
+    const unused = (): never => {
+      throw new Error('not used here');
+    };
+    const task = { jobId: aJob().jobId, epoch: 1, ref: 'task', live: true };
+    const context: AdvanceContext = {
+      store: {
+        get: async () => (job === null ? null : { job, progress: null }),
+        create: unused,
+        save: unused,
+        recordProgress: unused,
+        listActive: unused,
+        room: unused,
+      },
+      runner: {
+        list: async () => [task, { ...task, live: false }],
+        stop: async (_, mode) => void modes.push(mode),
+        launch: unused,
+        inspect: unused,
+        remove: unused,
+        events: unused,
+      },
+      queue: { send: unused, receive: unused, depth: unused },
+      objects: {
+        get: unused,
+        put: unused,
+        head: unused,
+        list: unused,
+        copy: unused,
+        deletePrefix: unused,
+        signDownload: unused,
+      },
+      clock,
+      policy: POLICY,
+      log: () => {},
+    };
+    expect(await stopOrphans(context)).toBe(modes.length);
+    return modes;
+  }
+
+  const leftover = (endedAtMs: number): JobRecord =>
+    aJob({ phase: 'failed', attempt: anAttempt(), leftovers: [{ epoch: 1, task: 'task', endedAtMs }] });
+
+  it('asks at first, and stops harder once the attempt is over for longer than a stop may take', async () => {
+    expect(await stopped(leftover(NOW_MS - POLICY.stopEscalationMs + 1))).toEqual(['ask']);
+    expect(await stopped(leftover(NOW_MS - POLICY.stopEscalationMs))).toEqual(['force']);
+    expect(await stopped(aJob({ phase: 'failed', attempt: anAttempt() }))).toEqual(['force']);
+  });
+
+  it('only asks a task whose job is unknown, and leaves the current one alone', async () => {
+    expect(await stopped(null)).toEqual(['ask']);
+    expect(await stopped(aRunningJob())).toEqual([]);
+  });
+});
+
+describe('dueLeftovers', () => {
+  it('keeps a stopped task until no launch can be looking for it', () => {
+    const early = { epoch: 1, task: 'a', endedAtMs: NOW_MS - POLICY.taskKeptMs };
+    const late = { epoch: 2, task: 'b', endedAtMs: NOW_MS - POLICY.taskKeptMs + 1 };
+    expect(dueLeftovers({ clock, policy: POLICY }, aJob({ leftovers: [early, late] }))).toEqual([early]);
+  });
+});
