@@ -96,11 +96,12 @@ async function main(patterns: string[]): Promise<void> {
     };
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
     const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check'];
+    // Jest's list options take everything that follows, so patterns come first.
     const ignoring = (paths: string[]) => paths.flatMap((path) => ['--testPathIgnorePatterns', path]);
     // The protocol check keeps one core busy for minutes, so everything else goes on beside it; times are taken last.
     const protocol = jest({ name: 'protocol', args: ['--runInBand', ...only('libs/protocol-check', patterns)], env, output: 'held' });
-    await jest({ name: 'units', args: ['--maxWorkers=1', ...ignoring(['/node_modules/', ...elsewhere]), ...patterns], env });
-    const containers = ['--runInBand', ...ignoring(['/node_modules/', 'overhead']), ...only('(apps/e2e/src|docker)', patterns)];
+    await jest({ name: 'units', args: [...patterns, '--maxWorkers=1', ...ignoring(['/node_modules/', ...elsewhere])], env });
+    const containers = [...only('(apps/e2e/src|docker)', patterns), '--runInBand', ...ignoring(['/node_modules/', 'overhead'])];
     await jest({ name: 'containers', args: containers, env });
     await protocol;
     await jest({ name: 'times', args: ['--runInBand', ...only('apps/e2e/src/overhead', patterns)], env });
