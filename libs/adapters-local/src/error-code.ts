@@ -11,3 +11,16 @@ export function hasCode(error: unknown, ...codes: readonly string[]): boolean {
   const code = errorCode(error);
   return code !== null && codes.includes(code);
 }
+
+/** False for a name that is taken; anything else is raised. */
+export function unlessExists(error: unknown): false {
+  if (errorCode(error) === 'EEXIST') return false;
+  throw error;
+}
+
+/** False for a name that is not there; anything else is raised. */
+export function unlessMissing(error: unknown): false {
+  const code = errorCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') return false;
+  throw error;
+}

@@ -18,7 +18,7 @@ import { AttemptFolder, attemptOfFolderName, taskRefOf } from './attempt-folder.
 import { LABELS, type HostFacts } from './container-options.ts';
 import { manifestFor, type DockerRunnerSettings, type DriveContext } from './drive.ts';
 import { lookAfter, settleStopped } from './driver.ts';
-import { unlessMissing } from './error-code.ts';
+import { unlessMissing } from '../error-code.ts';
 import { EventHub } from './event-hub.ts';
 import { ModelContainer, type ContainerState } from './model-container.ts';
 import { removeTree } from './remove-tree.ts';
