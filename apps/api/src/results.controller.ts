@@ -142,6 +142,8 @@ export class ResultsController {
     try {
       await pipeline(body, res);
     } catch (error) {
+      // A client that went before the pipeline began: nobody else closes the file, and Node ends a process that forgets.
+      body.destroy();
       if (!isClientGone(error)) throw error;
     }
   }
@@ -154,5 +156,6 @@ function entryOf(manifest: readonly ManifestEntry[], name: ArtifactName): Manife
 }
 
 function isClientGone(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE';
+  if (!(error instanceof Error) || !('code' in error)) return false;
+  return error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ERR_STREAM_UNABLE_TO_PIPE';
 }

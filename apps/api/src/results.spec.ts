@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
+import { readdir, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { resultBodySchema, type JobId, type Metadata } from '@bpi/job-contract';
-import { applyEvents, completeJob, problemOf, startTestApi, submit, type TestApi } from './testing/api-harness.ts';
+import { applyEvents, completeJob, problemOf, startTestApi, submit, until, type TestApi } from './testing/api-harness.ts';
+import { head, RawConnection } from './testing/raw-http.ts';
 
 const MASK = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
 const ETAG = `"${createHash('sha256').update(MASK).digest('hex')}"`;
@@ -148,4 +152,30 @@ describe('GET /result/:job_id/:artifact', () => {
       expect((await fetch(`${api.url}/result/${jobId}/${name}`)).status).toBe(404);
     }
   });
+
+  it('leaves no file open, and is no failure, when its client goes before the first byte', async () => {
+    const audited = api.audited.length;
+    const lines = api.logLines.length;
+    // Whoever holds the write lock holds up the audit entry, and with it the answer.
+    const other = new DatabaseSync(join(api.dataDir, 'platform.db'));
+    other.exec('BEGIN IMMEDIATE');
+    const connection = await RawConnection.open(api.port);
+    connection.send(head('GET', `/result/${jobId}/pred_mask.npz`));
+    // The answer waits behind the lock for 10 s at most; the line is written when its client is gone.
+    setTimeout(() => connection.abort(), 50);
+    await until(() => api.logLines.slice(lines).some((line) => line.includes('"status":499')));
+    other.exec('ROLLBACK');
+    other.close();
+    await until(() => api.audited.length > audited);
+    expect((await getMask()).status).toBe(200); // has gone the same way after it
+    await until(async () => (await openObjects()).length === 0);
+    expect(api.logLines.slice(lines).filter((line) => line.includes('http.failed'))).toEqual([]);
+  });
 });
+
+/** Files of the job that this process has open. */
+async function openObjects(): Promise<string[]> {
+  const names = await readdir('/proc/self/fd');
+  const paths = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+  return paths.filter((path) => path.startsWith(join(api.dataDir, 'jobs')));
+}

@@ -149,6 +149,18 @@ describe('while the body is read', () => {
     await until(() => connection.received.includes('202 Accepted'));
   });
 
+  it('uploads that are aborted right behind their head leave nothing, at once', async () => {
+    await start({ uploadStallMs: 60_000, uploadsPerClientMax: 100 });
+    // Between the head and the first look at the body lie a few milliseconds: some of these end there.
+    for (let delayMs = 0; delayMs < 4; delayMs += 0.1) {
+      const connection = await open();
+      connection.send(inferHead(['Content-Length: 900000']));
+      setTimeout(() => connection.abort(), delayMs);
+    }
+    await until(() => api.logLines.filter((line) => line.includes('"upload_aborted"')).length >= 20);
+    await expectNothingLeft();
+  });
+
   it('an upload that its client aborts leaves nothing', async () => {
     await start();
     const connection = await open();

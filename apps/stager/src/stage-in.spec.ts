@@ -18,6 +18,19 @@ describe('stage-in', () => {
     expect((await stat(join(inputs, 'input.npz'))).mode & 0o777).toBe(0o444);
   });
 
+  it('leaves what any user may read, however strict the umask is', async () => {
+    bench = await stagerBench();
+    const inputs = bench.work.file('inputs');
+    const umask = process.umask(0o077);
+    try {
+      await stageIn(bench.context, bench.work);
+    } finally {
+      process.umask(umask);
+    }
+    const modes = await Promise.all([inputs, join(inputs, 'input.npz'), join(inputs, 'params.json')].map((path) => stat(path)));
+    expect(modes.map(({ mode }) => mode & 0o777)).toEqual([0o755, 0o444, 0o444]);
+  });
+
   it('lays the smaller settings over the params in the retry after running out of memory', async () => {
     bench = await stagerBench({ task: { shrunk: true } });
     await stageIn(bench.context, bench.work);

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -10,7 +10,10 @@ import { ObjectNotFound } from '@bpi/jobs';
 import { effectiveParams, manifestOf, readJobFile, type StagerContext } from './stager-context.ts';
 import type { WorkFolder } from './work-folder.ts';
 
-/** Any uid the container runs as may read the inputs; the folder above keeps everybody else on the host out. */
+/**
+ * Any uid the container runs as may read the inputs; the folder above keeps everybody else on the host out. Set by chmod:
+ * the umask cuts the modes that files are made with, and a model that cannot read its input calls it bad.
+ */
 const DIR_MODE = 0o755;
 const FILE_MODE = 0o444;
 
@@ -35,12 +38,14 @@ async function layOut(context: StagerContext, work: WorkFolder, task: TaskFile):
   if (jobFile === null) return { result: 'failed', code: 'platform_error', detail: 'job_file_missing' };
 
   const inputs = work.file('inputs');
-  await mkdir(inputs, { recursive: true, mode: DIR_MODE });
+  await mkdir(inputs, { recursive: true });
+  await chmod(inputs, DIR_MODE);
   const fetched = await fetchInput(context, task, jobFile, inputs);
   if (fetched !== null) return { result: 'failed', code: 'platform_error', detail: fetched };
   const params = join(inputs, MODEL_FILES.params);
   await rm(params, { force: true });
-  await writeFile(params, JSON.stringify(effectiveParams(jobFile, manifest, task)), { mode: FILE_MODE });
+  await writeFile(params, JSON.stringify(effectiveParams(jobFile, manifest, task)));
+  await chmod(params, FILE_MODE);
   return { result: 'ready' };
 }
 
@@ -61,8 +66,9 @@ async function fetchInput(
   });
   try {
     const source = await context.objects.get(inputKey(task.job_id));
-    await pipeline(source, hashing, createWriteStream(part, { flags: 'wx', mode: FILE_MODE }));
+    await pipeline(source, hashing, createWriteStream(part, { flags: 'wx' }));
     if (hash.digest('hex') !== jobFile.input.sha256) return 'input_damaged';
+    await chmod(part, FILE_MODE);
     await rename(part, join(inputs, INPUT_FILE));
     return null;
   } catch (error) {

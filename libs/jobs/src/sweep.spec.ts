@@ -26,8 +26,9 @@ describe('isOrphan', () => {
 
 describe('stopOrphans', () => {
   /** How the one listed task of attempt 1 is stopped. */
-  async function stopped(job: JobRecord | null): Promise<string[]> {
+  async function stopped(job: JobRecord | null, stubbornTasks = 0): Promise<string[]> {
     const modes: string[] = [];
+    let stubborn = stubbornTasks;
     const unused = (): never => {
       throw new Error('not used here');
     };
@@ -42,8 +43,11 @@ describe('stopOrphans', () => {
         room: unused,
       },
       runner: {
-        list: async () => [task, { ...task, live: false }],
-        stop: async (_, mode) => void modes.push(mode),
+        list: async () => [...Array.from({ length: stubbornTasks }, () => task), task, { ...task, live: false }],
+        stop: async (_, mode) => {
+          if (stubborn-- > 0) throw new Error('this task cannot be stopped');
+          modes.push(mode);
+        },
         launch: unused,
         inspect: unused,
         remove: unused,
@@ -79,6 +83,10 @@ describe('stopOrphans', () => {
   it('only asks a task whose job is unknown, and leaves the current one alone', async () => {
     expect(await stopped(null)).toEqual(['ask']);
     expect(await stopped(aRunningJob())).toEqual([]);
+  });
+
+  it('is not held up by a task that cannot be stopped', async () => {
+    expect(await stopped(null, 1)).toEqual(['ask']);
   });
 });
 

@@ -101,13 +101,23 @@ export async function stopOrphans(context: AdvanceContext): Promise<number> {
   let stopped = 0;
   for (const task of await context.runner.list()) {
     if (!task.live) continue;
-    const stored = await context.store.get(task.jobId);
-    if (!isOrphan(task, stored?.job ?? null)) continue;
-    context.log('task.orphan', { jobId: task.jobId, epoch: task.epoch });
-    await context.runner.stop(task, orphanStopMode(task, stored?.job ?? null, context));
-    stopped += 1;
+    try {
+      if (await stopIfOrphan(context, task)) stopped += 1;
+    } catch (error) {
+      // A task that cannot be stopped must not keep every job from being swept.
+      context.log('advance.failed', { jobId: task.jobId, ...errorFields(error) });
+    }
   }
   return stopped;
+}
+
+async function stopIfOrphan(context: AdvanceContext, task: ListedTask): Promise<boolean> {
+  const stored = await context.store.get(task.jobId);
+  const job = stored?.job ?? null;
+  if (!isOrphan(task, job)) return false;
+  context.log('task.orphan', { jobId: task.jobId, epoch: task.epoch });
+  await context.runner.stop(task, orphanStopMode(task, job, context));
+  return true;
 }
 
 /** Never an orphan: a task whose epoch is newer than what was read. A task without any job is one. */

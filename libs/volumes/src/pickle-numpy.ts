@@ -90,7 +90,9 @@ function textFrom(bytes: Buffer, isBigEndian: boolean): string {
     if (codePoint > CODE_POINT_MAX) return refuse();
     codePoints.push(codePoint);
   }
-  return String.fromCodePoint(...codePoints).replace(/\0+$/, '');
+  // Not by /\0+$/: that starts anew at every NUL, and a pickle can have one text decoded thousands of times.
+  while (codePoints.at(-1) === 0) codePoints.pop();
+  return String.fromCodePoint(...codePoints);
 }
 
 /** `_codecs.encode('b', 'latin1')`: how protocol 2 writes bytes. */

@@ -156,4 +156,17 @@ describe('hostile pickles', () => {
   it.each(cases)('%s: pickle_unsupported', async (_name, pickle) => {
     expect(await rebuild(withPickle(pickle))).toBe('pickle_unsupported');
   });
+
+  it('a text of padding, decoded over and over, takes no longer than any other', async () => {
+    // np.str_ of 1023 NULs and a letter, put into a list 12 000 times from the memo.
+    const text = Buffer.concat([Buffer.alloc(4 * 1023), ascii('a\0\0\0')]);
+    const head = ascii(
+      '\x80\x03]cnumpy.core.multiarray\nscalar\nq\0cnumpy\ndtype\nX\x05\0\0\0U1024\x89\x88\x87R(K\x03X\x01\0\0\0<NNN' +
+        'J\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tbB',
+    );
+    const pickle = [head, uint32(text.length), text, ascii('\x86q\x01'), ascii('Ra'), ascii('h\0h\x01Ra'.repeat(12_000)), ascii('.')];
+    const startedMs = performance.now();
+    expect(await rebuild(withPickle(Buffer.concat(pickle)))).toBe('pickle_unsupported');
+    expect(performance.now() - startedMs).toBeLessThan(3_000);
+  });
 });

@@ -49,6 +49,8 @@ export async function receiveUpload(
   limits: UploadLimits,
 ): Promise<ReceivedUpload> {
   const { req, res } = http;
+  // Gone since its head came: nothing would ever tell the meter so, and the upload would wait for its stall.
+  if (req.destroyed) throw new ProblemError('upload_aborted');
   const meter = new UploadMeter({
     bodyBytesMax: limits.uploadBytesMax + MULTIPART_OVERHEAD_BYTES_MAX,
     stallMs: limits.uploadStallMs,

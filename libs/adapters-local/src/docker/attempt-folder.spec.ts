@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -52,6 +52,15 @@ describe('the folder of an attempt', () => {
     expect(await folder.end({ cause: 'exited', exitCode: 0 })).toEqual({ cause: 'exited', exitCode: 0 });
     expect(await folder.end({ cause: 'unknown', exitCode: null })).toEqual({ cause: 'exited', exitCode: 0 });
     expect((await readdir(folder.path)).sort()).toEqual(['ended.json', 'gate', 'inputs', 'outputs', 'task.json']);
+  });
+
+  it('reads a file that a power cut left empty as none, so that the attempt can still end', async () => {
+    await folder.create(TASK);
+    await folder.noteStager({ stage: 'stage-in', pid: 1, born: null, crashes: { 'stage-in': 0, 'stage-out': 0 } });
+    await truncate(folder.file('stager'));
+    expect((await folder.stagerNote()).pid).toBeNull();
+    await truncate(folder.file('task'));
+    expect(await folder.task()).toBeNull();
   });
 
   it('is none as long as only a stop was wanted', async () => {

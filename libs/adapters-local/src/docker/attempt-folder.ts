@@ -47,7 +47,8 @@ export function attemptOfFolderName(name: string): AttemptId | null {
 
 /**
  * One attempt's work folder. Every file appears whole or not at all, and those that must not change are linked, so
- * the first writer wins: any number of workers may read and write here, and any may die at any line.
+ * the first writer wins: any number of workers may read and write here, and any may die at any line. A power cut may
+ * leave a name without its content: what is linked is synced first, and a file that is empty counts as none.
  */
 export class AttemptFolder {
   readonly id: AttemptId;
@@ -143,7 +144,7 @@ export class AttemptFolder {
 
   /** Writes a file anew, whole or not at all. Fails if the folder is gone. */
   async replace(name: 'stager' | 'driver', content: object): Promise<void> {
-    const part = await this.#writePart(name, content);
+    const part = await this.#writePart(name, content, 'unsynced'); // soon written again, or not needed any more
     try {
       await rename(part, this.file(name));
     } finally {
@@ -153,7 +154,7 @@ export class AttemptFolder {
 
   /** False if the file was there already. */
   async #writeOnce(name: 'task' | 'modelEnd' | 'ended', content: object): Promise<boolean> {
-    const part = await this.#writePart(name, content);
+    const part = await this.#writePart(name, content, 'synced');
     try {
       return await link(part, this.file(name)).then(() => true, unlessExists);
     } finally {
@@ -161,14 +162,18 @@ export class AttemptFolder {
     }
   }
 
-  async #writePart(name: keyof typeof WORK_FILES | keyof typeof OWN_FILES, content: object): Promise<string> {
+  async #writePart(
+    name: keyof typeof WORK_FILES | keyof typeof OWN_FILES,
+    content: object,
+    how: 'synced' | 'unsynced',
+  ): Promise<string> {
     const part = join(this.path, `.${name}.${randomUUID()}`);
-    await writeFile(part, JSON.stringify(content), { flag: 'wx' });
+    await writeFile(part, JSON.stringify(content), { flag: 'wx', flush: how === 'synced' });
     return part;
   }
 
   async #read(name: keyof typeof WORK_FILES | keyof typeof OWN_FILES): Promise<unknown> {
     const text = await readFile(this.file(name), 'utf8').catch(unlessMissing);
-    return typeof text === 'string' ? JSON.parse(text) : null;
+    return typeof text === 'string' && text !== '' ? JSON.parse(text) : null;
   }
 }

@@ -1,8 +1,22 @@
-import { mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { access, chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { exceedsLimits, OUTPUT_LIMITS } from './output-watch.ts';
+import { removeTree } from './remove-tree.ts';
+
+const NOBODY = 65_534;
+
+/** Permissions mean nothing to root, so what they do is looked at as somebody else. */
+async function withoutRoot(work: () => Promise<void>): Promise<void> {
+  if (process.geteuid?.() !== 0) return work();
+  process.seteuid?.(NOBODY);
+  try {
+    await work();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
 
 describe('measuring an output folder', () => {
   let folder: string;
@@ -36,5 +50,30 @@ describe('measuring an output folder', () => {
     expect(await exceedsLimits(folder, 1_000_000)).toBe(false);
     await mkdir(nested(OUTPUT_LIMITS.depthMax + 1));
     expect(await exceedsLimits(folder, 1_000_000)).toBe(true);
+  });
+
+  it.each([['listed', 0o300], ['entered', 0o600]])('refuses a folder that cannot be %s: anything may lie in it', async (_, mode) => {
+    await chmod(folder, 0o777);
+    await withoutRoot(async () => {
+      const hidden = join(folder, 'hidden');
+      await mkdir(hidden);
+      await writeFile(join(hidden, 'large'), Buffer.alloc(40_000));
+      await chmod(hidden, mode);
+      expect(await exceedsLimits(folder, 20_000)).toBe(true);
+    });
+  });
+
+  it('removes folders that are closed to their owner', async () => {
+    await chmod(folder, 0o777);
+    const top = join(folder, 'top');
+    await withoutRoot(async () => {
+      await mkdir(join(top, 'closed', 'closed'), { recursive: true });
+      await writeFile(join(top, 'closed', 'closed', 'file'), '');
+      await symlink('/', join(top, 'closed', 'link'));
+      await chmod(join(top, 'closed', 'closed'), 0);
+      await chmod(join(top, 'closed'), 0o300);
+      await removeTree(top);
+    });
+    await expect(access(top)).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });

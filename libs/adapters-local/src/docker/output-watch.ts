@@ -12,7 +12,8 @@ const BLOCK_BYTES = 512;
 
 /**
  * Whether a folder that somebody untrusted writes holds more than it may: in bytes, entries or depth. Follows no
- * link. A sparse file counts with its full length, because whoever reads it reads all of that.
+ * link. A sparse file counts with its full length, because whoever reads it reads all of that. A folder that cannot be
+ * looked into (a worker without root, and a model that closed it) is too large: anything may lie there.
  */
 export async function exceedsLimits(folder: string, bytesMax: number): Promise<boolean> {
   let bytes = 0;
@@ -20,22 +21,24 @@ export async function exceedsLimits(folder: string, bytesMax: number): Promise<b
   const todo = [{ path: folder, depth: 0 }];
   for (let next = todo.pop(); next !== undefined; next = todo.pop()) {
     if (next.depth > OUTPUT_LIMITS.depthMax) return true;
-    const dir = await opendir(next.path).catch(unlessReadable);
-    if (dir === false) continue;
+    const dir = await opendir(next.path).catch(whyNot);
+    if (dir === 'closed') return true;
+    if (dir === 'gone') continue;
     for await (const entry of dir) {
       const path = join(next.path, entry.name);
       entries += 1;
       if (entry.isDirectory()) todo.push({ path, depth: next.depth + 1 });
-      const info = await lstat(path).catch(unlessReadable);
-      if (info !== false) bytes += Math.max(info.size, info.blocks * BLOCK_BYTES);
+      const info = await lstat(path).catch(whyNot);
+      if (info === 'closed') return true;
+      if (info !== 'gone') bytes += Math.max(info.size, info.blocks * BLOCK_BYTES);
       if (bytes > bytesMax || entries > OUTPUT_LIMITS.entriesMax) return true;
     }
   }
   return false;
 }
 
-/** What vanished while we looked counts nothing; what a worker without root may not enter it cannot use. */
-function unlessReadable(error: unknown): false {
-  if (errorCode(error) === 'EACCES') return false;
-  return unlessMissing(error);
+function whyNot(error: unknown): 'closed' | 'gone' {
+  if (errorCode(error) === 'EACCES') return 'closed';
+  unlessMissing(error);
+  return 'gone';
 }
