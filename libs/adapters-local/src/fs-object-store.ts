@@ -242,7 +242,12 @@ async function linkOrCopy(source: string, temporary: string): Promise<void> {
 
 async function copySynced(source: string, temporary: string): Promise<void> {
   const { file } = await openObject(source);
-  await writeSynced(temporary, file.createReadStream());
+  const body = file.createReadStream();
+  try {
+    await writeSynced(temporary, body);
+  } finally {
+    discard(body);
+  }
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -24,7 +24,7 @@ const DIRECTORY_BYTES_MAX = 64 * 1024;
 const COMMENT_BYTES_MAX = UINT16_MAX;
 
 /**
- * Finds the central directory without any tolerance: no bytes before the first member, between directory and
+ * Finds the central directory without any tolerance: the file begins with a member, and nothing lies between directory and
  * end records, or after them. Zip readers disagree exactly where such bytes are allowed, and a zip64 offset beyond
  * the file would make yauzl throw outside of any promise.
  */

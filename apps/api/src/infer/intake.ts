@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { jobIdSchema, type JobRecord, type Log } from '@bpi/job-contract';
+import { errorFields, jobIdSchema, type JobRecord, type Log } from '@bpi/job-contract';
 import { submitJob, type Catalogue, type Clock, type Failpoint, type SubmitResult } from '@bpi/jobs';
 import { ProblemError } from '../http/problem-error.ts';
 import { callerOf, contextOf, type Caller } from '../http/request-context.ts';
@@ -96,7 +96,12 @@ export class Intake {
     const { caller, requestId, bytes } = about;
     const { ports, clock, log } = this.#with;
     const { jobId } = job;
-    await ports.clients.audit({ atMs: clock.nowMs(), ...caller, action: 'submit', jobId, requestId });
+    try {
+      await ports.clients.audit({ atMs: clock.nowMs(), ...caller, action: 'submit', jobId, requestId });
+    } catch (error) {
+      // The job is accepted: an answer that says otherwise would make the client send it again.
+      log('http.failed', { requestId, route: '/infer', ...errorFields(error) });
+    }
     const durationMs = Math.round(clock.monotonicMs() - about.startedMs);
     const { clientId } = caller;
     log('job.submitted', { jobId, clientId, model: job.model.name, bytes, durationMs, replayed: isReplay });

@@ -49,9 +49,12 @@ export class Scratch {
       const upload = await open(uploadPath, 'wx', 0o600);
       let released: Promise<void> | null = null;
       const release = async (): Promise<void> => {
-        await upload.close();
-        await Promise.all([rm(uploadPath, { force: true }), rm(rebuiltPath, { force: true })]);
-        this.#forget(name, needBytes);
+        try {
+          await upload.close();
+        } finally {
+          await Promise.all([rm(uploadPath, { force: true }), rm(rebuiltPath, { force: true })]);
+          this.#forget(name, needBytes);
+        }
       };
       return { uploadPath, upload, rebuiltPath, release: () => (released ??= release()) };
     } catch (error) {
