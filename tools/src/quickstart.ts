@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util';
 import { killModelContainers } from '@bpi/adapters-local';
 import type { JobId, Metadata, ResultBody, StatusBody } from '@bpi/job-contract';
 import { buildApps } from './build.ts';
+import { ensureDockerEngine } from './docker/engine.ts';
 import { makeInput } from './make-input.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { Client } from './run/client.ts';
@@ -40,32 +41,34 @@ function parseOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
   };
 }
 
-/** Things to undo at the end, newest first, however the end comes. */
+/** Things to undo at the end, newest first, however and whenever the end comes. */
 const undo: (() => Promise<void>)[] = [];
 async function undoAll(): Promise<void> {
   for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step().catch(() => {});
 }
 
+/** What is still on its way when the end comes is waited for and undone too. */
+function undoable<T>(making: Promise<T>, unmake: (made: T) => Promise<void>): Promise<T> {
+  undo.push(async () => unmake(await making));
+  return making;
+}
+
 async function main(options: Options): Promise<void> {
+  const cacheDir = join(options.dataDir, 'cache');
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
-  const prepared = await prepare({
-    repoRoot,
-    cacheDir: join(options.dataDir, 'cache'),
-    modelFolders: [join(repoRoot, 'apps/models', MODEL)],
-    environment: process.env,
-    log: say,
-  });
-  undo.push(() => prepared.engine.stop());
+  const host = { environment: process.env, log: say };
+  const engine = await undoable(ensureDockerEngine({ stateFolder: cacheDir, ...host }), (started) => started.stop());
+  const prepared = await prepare({ repoRoot, engine, cacheDir, modelFolders: [join(repoRoot, 'apps/models', MODEL)], ...host });
   await buildApps(repoRoot);
-  const platform = await LocalPlatform.start({
+  undo.push(() => killModelContainers(prepared.docker, options.dataDir));
+  const starting = LocalPlatform.start({
     repoRoot,
     dataDir: options.dataDir,
     port: options.port,
     modelsDirs: [join(repoRoot, 'apps/models')],
-    dockerSocket: prepared.engine.socketPath,
+    dockerSocket: engine.socketPath,
   });
-  undo.push(() => killModelContainers(prepared.docker, options.dataDir));
-  undo.push(() => platform.stop());
+  const platform = await undoable(starting, (started) => started.stop());
   say(`API and worker run at ${platform.url}`);
 
   await Promise.race([segmentSample(options, prepared, platform.url), platform.failed]);
@@ -75,12 +78,13 @@ async function main(options: Options): Promise<void> {
 }
 
 async function segmentSample(options: Options, prepared: Prepared, url: string): Promise<void> {
-  const input = await makeInput(prepared.docker, {
+  const making = makeInput(prepared.docker, {
     repoRoot,
     image: `bpi/${MODEL}:1.0.0`,
     headNifti: prepared.samples.headNifti,
     folder: join(options.dataDir, 'cache/client'),
   });
+  const input = await undoable(making, async () => {}); // it removes its container itself, and soon
   const client = new Client(url, options.apiKey);
   const startedMs = performance.now();
   const { job_id: jobId } = await client.infer({ inputPath: input.inputPath, geometry: input.geometry, model: MODEL });
@@ -122,22 +126,25 @@ let interrupt: () => void = () => {};
 const interrupted = new Promise<void>((done) => {
   interrupt = done;
 });
-let signals = 0;
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(name, () => {
-    signals += 1;
-    interrupt();
-  });
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, interrupt);
+
+function fail(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message : 'Something unexpected went wrong.'}\n`);
+  process.exitCode = 1;
 }
+// Not even an error that nobody awaits (the reader of a pipe went away, a bug of ours) leaves something running.
+process.on('uncaughtException', (error) => {
+  if (process.exitCode === undefined) fail(error); // stderr may be what broke
+  interrupt();
+});
 
 try {
   const options = parseOptions(process.argv.slice(2), process.env);
   await Promise.race([main(options), interrupted]);
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : 'Something unexpected went wrong.'}\n`);
-  process.exitCode = 1;
+  fail(error);
 } finally {
   await undoAll();
 }
-// A prepared step that was interrupted may still hold a handle; everything we started is stopped by now.
-process.exit(signals > 0 && process.exitCode === undefined ? 0 : process.exitCode);
+// A step that was interrupted may still hold a handle; everything we started is stopped by now.
+process.exit(process.exitCode ?? 0);

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { ensureDockerEngine } from './docker/engine.ts';
 import { prepare } from './prepare.ts';
 import { ensureTestPython } from './test-python.ts';
 
@@ -81,17 +82,14 @@ async function main(patterns: string[]): Promise<void> {
   await check('lint and module boundaries', 'eslint', ['--max-warnings=0', '.']);
   await check('bundles', process.execPath, ['tools/src/build.ts']);
 
-  const prepared = await prepare({
-    repoRoot,
-    cacheDir,
-    modelFolders: ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder)),
-    environment: process.env,
-    log: say,
-  });
+  const host = { environment: process.env, log: say };
+  const engine = await ensureDockerEngine({ stateFolder: cacheDir, ...host });
   try {
+    const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
+    await prepare({ repoRoot, engine, cacheDir, modelFolders, ...host });
     const env = {
       BPI_TEST_PYTHON: python,
-      BPI_TEST_DOCKER_SOCKET: prepared.engine.socketPath,
+      BPI_TEST_DOCKER_SOCKET: engine.socketPath,
       BPI_TEST_SAMPLES: join(cacheDir, 'samples'),
     };
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
@@ -106,7 +104,7 @@ async function main(patterns: string[]): Promise<void> {
     await protocol;
     await jest({ name: 'times', args: ['--runInBand', ...only('apps/e2e/src/overhead', patterns)], env });
   } finally {
-    await prepared.engine.stop();
+    await engine.stop();
   }
 }
 

@@ -50,7 +50,7 @@ export {
   reportKey,
   type ArtifactName,
 } from './keys.ts';
-export { LIMITS, type Limits } from './limits.ts';
+export { LIMITS } from './limits.ts';
 export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
 export { metadataSchema, type Metadata } from './metadata.ts';
 export { MODEL_ENV, MODEL_FILES, WORKSPACE } from './model-env.ts';

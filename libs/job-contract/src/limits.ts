@@ -31,4 +31,3 @@ export const LIMITS = {
   recordBytesMax: 64 * KiB,
 } as const;
 
-export type Limits = typeof LIMITS;

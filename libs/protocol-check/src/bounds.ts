@@ -19,7 +19,6 @@ export type Budgets = {
   /** The total deadline of a job falls. */
   deadlines: number;
 };
-export type Trouble = keyof Budgets;
 
 /** The size of one exploration. One tick = one millisecond of the policy. */
 export type Bounds = {

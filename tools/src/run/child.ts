@@ -3,7 +3,8 @@ import { createWriteStream } from 'node:fs';
 
 export type ChildPlan = { name: string; args: string[]; env: Record<string, string>; logPath: string };
 
-/** This many ends within the window are a crash loop; a process that was killed from outside does not count. */
+/** This many ends within the window are a crash loop; a process that one of these ended was killed from outside. */
+const KILLS_FROM_OUTSIDE: ReadonlySet<NodeJS.Signals> = new Set(['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP']);
 const CRASH_WINDOW_MS = 10_000;
 const CRASHES_MAX = 5;
 const RESTART_DELAY_MS = 100;
@@ -52,15 +53,18 @@ export class SupervisedChild {
     const env = this.#env;
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const logFile = createWriteStream(logPath, { flags: 'a', mode: 0o600 });
+    logFile.once('error', ({ message }) => this.#cannotRun(`Its log cannot be written (${message}): free space or choose another data folder.`));
+    child.once('error', ({ message }) => this.#cannotRun(`It does not start (${message}): free memory or processes and retry.`));
     let complaint = '';
     child.stdout.pipe(logFile, { end: false });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       logFile.write(text);
       complaint = (complaint + text).slice(-2_000);
     });
-    child.once('exit', (code) => {
-      logFile.end();
-      if (code !== null) this.#crashesMs.push(performance.now());
+    // Output may still flow after the end: the log is closed with the pipes, not with the process.
+    child.once('close', () => logFile.end());
+    child.once('exit', (_, signal) => {
+      if (signal === null || !KILLS_FROM_OUTSIDE.has(signal)) this.#crashesMs.push(performance.now());
       if (!this.#stopping) this.#restart(complaint.trim());
     });
     this.#process = child;
@@ -70,7 +74,7 @@ export class SupervisedChild {
   async stop(): Promise<void> {
     this.#stopping = true;
     const child = this.#process;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGTERM');
     const insist = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
@@ -87,7 +91,10 @@ export class SupervisedChild {
       }, RESTART_DELAY_MS);
       return;
     }
-    const why = complaint === '' ? `Its log is in ${this.#plan.logPath}.` : complaint;
+    this.#cannotRun(complaint === '' ? `Its log is in ${this.#plan.logPath}.` : complaint);
+  }
+
+  #cannotRun(why: string): void {
     this.#fail(new Error(`The ${this.#plan.name} cannot run. ${why}`));
   }
 }
