@@ -30,7 +30,8 @@ async function ensureVenvModule(log: (line: string) => void): Promise<void> {
     throw new Error('The tests need Python 3 with venv: install it (Debian: apt-get install python3-venv).');
   }
   log('Installing python3-venv ...');
-  await aptInstall(['python3', 'python3-venv'], { prefix, environment: process.env });
+  const { exitCode, tail } = await aptInstall(['python3', 'python3-venv'], { prefix, environment: process.env });
+  if (exitCode !== 0) throw new Error(`apt-get could not install python3-venv: ${lastLine(tail)}`);
 }
 
 async function must(command: readonly string[], mend: string): Promise<void> {

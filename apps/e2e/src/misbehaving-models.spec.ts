@@ -1,4 +1,7 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { LIMITS } from '@bpi/job-contract';
 import { startHarness, type Harness } from './harness.ts';
 
 const JOB_TIMEOUT_MS = 90_000;
@@ -54,8 +57,11 @@ describe('a model that misbehaves', () => {
   }, JOB_TIMEOUT_MS);
 
   it('that floods its log completes, and the log is cut off', async () => {
-    const status = await harness.finish(await submit({ behaviour: 'stderr_flood' }));
-    expect(status.status).toBe('completed');
+    const jobId = await submit({ behaviour: 'stderr_flood' });
+    expect((await harness.finish(jobId)).status).toBe('completed');
+    const { size } = await stat(join(harness.dataDir, 'jobs', jobId, 'attempts/1/logs.txt'));
+    expect(size).toBeGreaterThan(100_000);
+    expect(size).toBeLessThanOrEqual(LIMITS.modelLogBytesMax);
   }, JOB_TIMEOUT_MS);
 
   it('that needs its smaller settings gets one retry with them', async () => {

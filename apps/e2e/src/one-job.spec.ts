@@ -58,6 +58,14 @@ describe('one job', () => {
     expect(await harness.finish(slow.job_id)).toMatchObject({ status: 'completed' });
   }, 60_000);
 
+  it('sent four times at once with one Idempotency-Key is one job', async () => {
+    const request = { inputPath: harness.input('prompted'), model: 'echo', idempotencyKey: 'four-at-once' };
+    const sent = await Promise.all(Array.from({ length: 4 }, () => harness.client.infer(request)));
+    expect(new Set(sent.map(({ job_id: jobId }) => jobId)).size).toBe(1);
+    const other = { ...request, inputPath: harness.input('other') };
+    await expect(harness.client.infer(other)).rejects.toMatchObject({ code: 'idempotency_mismatch' });
+  }, 60_000);
+
   it('in Hounsfield units is refused before anything is stored', async () => {
     await expect(harness.client.infer({ inputPath: harness.input('hounsfield'), model: 'echo' })).rejects.toMatchObject({ code: 'intensity_range' });
   });

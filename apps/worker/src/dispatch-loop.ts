@@ -9,6 +9,8 @@ export type DispatchSettings = {
   receiveWaitMs: number;
   /** Sleep while every pool is full, unless a job ends before. */
   fullWaitMs: number;
+  /** Pause after a round in which no job could be started for lack of room in its own pool. */
+  fullPauseMs: number;
   /** A message whose job could not be brought on comes back after this. */
   redeliverMs: number;
 };
@@ -30,7 +32,9 @@ export async function dispatchLoop(
       }
       const max = Math.min(free, settings.receiveMax);
       const deliveries = await context.queue.receive({ max, waitMs: settings.receiveWaitMs, signal });
-      await Promise.all(deliveries.map((delivery) => dispatch(context, watch, delivery, settings)));
+      const results = await Promise.all(deliveries.map((delivery) => dispatch(context, watch, delivery, settings)));
+      // One pool has room and the queue holds jobs of another: without a pause their messages would go round and round.
+      if (results.length > 0 && results.every((result) => result === 'full')) await roomMade.wait(settings.fullPauseMs, signal);
     } catch (error) {
       context.log('loop.failed', { loop: 'dispatch', ...errorFields(error) });
       await roomMade.wait(settings.redeliverMs, signal);
@@ -49,13 +53,16 @@ async function dispatch(
   watch: JobWatch,
   delivery: Delivery,
   settings: DispatchSettings,
-): Promise<void> {
+): Promise<Advanced['kind'] | 'failed'> {
   try {
-    const delayMs = redeliveryDelayMs(await watch.look(delivery.jobId), context.clock.nowMs(), settings);
+    const advanced = await watch.look(delivery.jobId);
+    const delayMs = redeliveryDelayMs(advanced, context.clock.nowMs(), settings);
     await (delayMs === null ? delivery.ack() : delivery.release(delayMs));
+    return advanced.kind;
   } catch (error) {
     context.log('advance.failed', { jobId: delivery.jobId, ...errorFields(error) });
     await delivery.release(settings.redeliverMs);
+    return 'failed';
   }
 }
 

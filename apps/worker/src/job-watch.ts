@@ -27,9 +27,10 @@ export class JobWatch {
     this.#onLook = onLook;
   }
 
-  /** One step for this job, after the one that may be under way. Rejects when `advance` does. */
+  /** One step for this job, after the one that may be under way; none once closed. Rejects when `advance` does. */
   async look(jobId: JobId): Promise<Advanced> {
     while (this.#running.has(jobId)) await this.#running.get(jobId)?.catch(() => null);
+    if (this.#closed) return { kind: 'stale' };
     const step = this.#step(jobId);
     this.#running.set(jobId, step);
     return step;

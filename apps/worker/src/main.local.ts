@@ -34,7 +34,8 @@ async function main(): Promise<void> {
   const store = new SqliteJobStore(database, { pools, dataRoot: config.dataDir });
   const objects = new FsObjectStore(config.dataDir);
   const docker = new Dockerode({ socketPath: config.dockerSocket });
-  const runner = makeRunner(config, docker, objects, new Catalogue(await readCatalogue(config.modelsDirs)));
+  const catalogue = new Catalogue(await readCatalogue(config.modelsDirs));
+  const runner = makeRunner(config, docker, objects, catalogue);
   const queue = new SqliteJobQueue(database, systemClock);
   const context: AdvanceContext = { store, queue, runner, objects, clock: systemClock, policy: LOCAL_POLICY, log };
 
@@ -50,7 +51,7 @@ async function main(): Promise<void> {
     await docker.ping();
   });
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker(context, settingsOf(config, objects), stop.signal);
+  await runWorker(context, settingsOf(config, objects, poolsOf(catalogue)), stop.signal);
   health?.close();
   await runner.close();
   database.close();
@@ -84,9 +85,15 @@ function makeRunner(config: WorkerConfig, docker: Dockerode, objects: FsObjectSt
   });
 }
 
-function settingsOf(config: WorkerConfig, objects: FsObjectStore): WorkerSettings {
+/** The pools that jobs of these models can be in: room in any other one is no reason to take a message. */
+function poolsOf(catalogue: Catalogue): readonly string[] {
+  const gpus = catalogue.all().map(({ resources }) => resources.gpu);
+  return POOLS.filter((pool) => gpus.some((gpu) => (pool === 'gpu' ? gpu !== 'none' : gpu !== 'required')));
+}
+
+function settingsOf(config: WorkerConfig, objects: FsObjectStore, pools: readonly string[]): WorkerSettings {
   return {
-    dispatch: { pools: POOLS, receiveMax: 10, receiveWaitMs: 20_000, fullWaitMs: 1_000, redeliverMs: 1_000 },
+    dispatch: { pools, receiveMax: 10, receiveWaitMs: 20_000, fullWaitMs: 1_000, fullPauseMs: 250, redeliverMs: 1_000 },
     watch: { followUpMs: 500, lookAgainMs: 1_000 },
     sweep: {
       intervalMs: config.sweepIntervalMs,

@@ -13,7 +13,7 @@ export async function runWorker(context: AdvanceContext, settings: WorkerSetting
   const watch = new JobWatch(context, settings.watch, () => roomMade.notify());
   await Promise.all([
     dispatchLoop(context, watch, roomMade, settings.dispatch, signal),
-    eventLoop(context, watch, signal),
+    eventLoop(context, watch, new Notifier(), signal),
     sweepLoop(context, new Notifier(), settings.sweep, signal),
   ]);
   await watch.close();

@@ -171,7 +171,8 @@ function decideMissing(attempt: Attempt, sight: Sight, nowMs: number, policy: Jo
     : waitFor(goneAtMs(attempt, missingSinceMs, sight, policy));
 }
 
-function deadlinePassed(job: JobRecord, nowMs: number): boolean {
+/** The whole job took too long, or none of its attempts was seen running in time. */
+export function deadlinePassed(job: JobRecord, nowMs: number): boolean {
   return nowMs >= job.totalDeadlineAtMs || (job.firstRunningAtMs === null && nowMs >= job.startDeadlineAtMs);
 }
 

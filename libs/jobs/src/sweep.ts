@@ -1,5 +1,6 @@
 import { errorFields, isTerminal, jobIdOfKey, isJobId, JOBS_PREFIX, jobPrefix, type JobId, type JobRecord } from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
+import { deadlinePassed } from './decide.ts';
 import type { ListedTask } from './ports/task-runner.ts';
 import { transition } from './transition.ts';
 
@@ -50,7 +51,7 @@ export async function sweepJob(
       swept.woken += 1;
       return;
     }
-    const waitsForRoom = job.phase === 'queued' && job.cancelRequestedAtMs === null && !pastDeadline(context, job);
+    const waitsForRoom = job.phase === 'queued' && job.cancelRequestedAtMs === null && !deadlinePassed(job, context.clock.nowMs());
     if (!waitsForRoom) await advance(context, job.jobId);
     await removeLeftovers(context, job.jobId, dueLeftovers(context, job));
   } catch (error) {
@@ -64,17 +65,12 @@ export async function sweepJob(
  */
 async function wakeIfClaimable(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>): Promise<boolean> {
   const due = job.phase === 'queued' && job.cancelRequestedAtMs === null && job.notBeforeMs <= context.clock.nowMs();
-  if (!due || pastDeadline(context, job)) return false;
+  if (!due || deadlinePassed(job, context.clock.nowMs())) return false;
   const free = freeByPool.get(job.pool) ?? (await context.store.room(job.pool)).free;
   freeByPool.set(job.pool, free - 1);
   if (free <= 0) return false;
   await context.queue.send(job.jobId, 0);
   return true;
-}
-
-function pastDeadline(context: AdvanceContext, job: JobRecord): boolean {
-  const nowMs = context.clock.nowMs();
-  return nowMs >= job.totalDeadlineAtMs || (job.firstRunningAtMs === null && nowMs >= job.startDeadlineAtMs);
 }
 
 /** What ended so long ago that no launch can be under way that would have to find it. */
