@@ -42,9 +42,16 @@ const house = {
     'error',
     { selector: 'ExportAllDeclaration', message: 'Name what you export.' },
     { selector: 'TSEnumDeclaration', message: 'Use a union or a const object: types must be erasable.' },
-    { selector: "CallExpression[callee.object.name='jest'][callee.property.name=/^(mock|unstable_mockModule|spyOn|fn)$/]", message: 'Fakes, not mocks: pass the dependency as a parameter.' },
+    {
+      selector:
+        "CallExpression[callee.object.name='jest'][callee.property.name=/^(mock|unstable_mockModule|spyOn|fn)$/]",
+      message: 'Fakes, not mocks: pass the dependency as a parameter.',
+    },
   ],
-  'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Only a main parses the environment, once.' }],
+  'no-restricted-properties': [
+    'error',
+    { object: 'process', property: 'env', message: 'Only a main parses the environment, once.' },
+  ],
   'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
   'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
 };

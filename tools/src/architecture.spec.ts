@@ -9,7 +9,9 @@ import { z } from 'zod';
 const repoRoot = join(import.meta.dirname, '../..');
 const git = (...args: string[]) => execFileSync('git', args, { cwd: repoRoot, encoding: 'utf8' });
 const tracked = (...patterns: string[]) =>
-  git('ls-files', '--cached', '--others', '--exclude-standard', '--', ...patterns).split('\n').filter((path) => path !== '');
+  git('ls-files', '--cached', '--others', '--exclude-standard', '--', ...patterns)
+    .split('\n')
+    .filter((path) => path !== '');
 const text = (path: string) => readFileSync(join(repoRoot, path), 'utf8');
 
 /** Lines of tracked files that match, as `path:line:text`; none is an empty list, not an error. */
@@ -31,7 +33,8 @@ describe('the repository', () => {
     const schema = z.object({ nx: z.object({ tags: z.array(z.string()).min(1) }) });
     const projects = tracked('libs/*/package.json', 'apps/*/package.json', 'tools/package.json');
     expect(projects.length).toBeGreaterThan(8);
-    for (const path of projects) expect({ path, ok: schema.safeParse(JSON.parse(text(path))).success }).toEqual({ path, ok: true });
+    for (const path of projects)
+      expect({ path, ok: schema.safeParse(JSON.parse(text(path))).success }).toEqual({ path, ok: true });
   });
 
   it('shows the life of a job in the README as the contract has it', () => {
@@ -40,7 +43,9 @@ describe('the repository', () => {
 
   it('keeps the fakes out of everything that runs', () => {
     const users = grep("from '@bpi/adapters-memory'", '*.ts').map((line) => line.split('/').slice(0, 2).join('/'));
-    expect([...new Set(users)].filter((place) => !['libs/port-conformance', 'libs/protocol-check'].includes(place))).toEqual([]);
+    expect(
+      [...new Set(users)].filter((place) => !['libs/port-conformance', 'libs/protocol-check'].includes(place)),
+    ).toEqual([]);
   });
 
   it('reads the environment in a main, a tool or a test only', () => {
@@ -50,7 +55,8 @@ describe('the repository', () => {
   });
 
   it('mocks no module and skips no test', () => {
-    const forbidden = '(jest\\.(mock|unstable_mockModule|spyOn|fn)\\(|\\b(it|test|describe)\\.(skip|only|todo)\\b|\\bx(it|describe)\\()';
+    const forbidden =
+      '(jest\\.(mock|unstable_mockModule|spyOn|fn)\\(|\\b(it|test|describe)\\.(skip|only|todo)\\b|\\bx(it|describe)\\()';
     expect(grep(forbidden, '*.spec.ts', '*.conformance.ts')).toEqual([]);
   });
 
@@ -65,7 +71,10 @@ describe('the repository', () => {
   });
 
   it('pins every dependency exactly', () => {
-    const schema = z.object({ dependencies: z.record(z.string(), z.string()).default({}), devDependencies: z.record(z.string(), z.string()).default({}) });
+    const schema = z.object({
+      dependencies: z.record(z.string(), z.string()).default({}),
+      devDependencies: z.record(z.string(), z.string()).default({}),
+    });
     for (const path of tracked('package.json', '*/package.json')) {
       const { dependencies, devDependencies } = schema.parse(JSON.parse(text(path)));
       for (const [name, version] of Object.entries({ ...dependencies, ...devDependencies })) {
@@ -75,11 +84,15 @@ describe('the repository', () => {
   });
 
   it('stays above the versions that fixed known holes', () => {
-    const lock = z.object({ packages: z.record(z.string(), z.object({ version: z.string().optional() })) }).parse(JSON.parse(text('package-lock.json')));
+    const lock = z
+      .object({ packages: z.record(z.string(), z.object({ version: z.string().optional() })) })
+      .parse(JSON.parse(text('package-lock.json')));
     const floors = { multer: '2.5.0', yauzl: '3.2.1', '@nestjs/core': '12.5.0' };
     for (const [name, floor] of Object.entries(floors)) {
       const version = lock.packages[`node_modules/${name}`]?.version ?? '0.0.0';
-      expect(`${name} ${version}`).toBe(version.localeCompare(floor, 'en', { numeric: true }) >= 0 ? `${name} ${version}` : `${name} at least ${floor}`);
+      expect(`${name} ${version}`).toBe(
+        version.localeCompare(floor, 'en', { numeric: true }) >= 0 ? `${name} ${version}` : `${name} at least ${floor}`,
+      );
     }
   });
 });

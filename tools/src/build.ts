@@ -14,7 +14,14 @@ const ENTRIES = {
 } as const;
 
 /** Nest looks for these at run time and does without; docker-modem for the native half of ssh2, which we never use. */
-const OPTIONAL = ['@nestjs/microservices', '@nestjs/websockets', 'class-validator', 'class-transformer', 'cpu-features', '*.node'];
+const OPTIONAL = [
+  '@nestjs/microservices',
+  '@nestjs/websockets',
+  'class-validator',
+  'class-transformer',
+  'cpu-features',
+  '*.node',
+];
 
 /** CommonJS dependencies inside an ES module bundle still call these. */
 const COMMONJS_GLOBALS = [

@@ -23,7 +23,9 @@ async function create(clients: Clients, clientId: string): Promise<void> {
   if (nameProblem !== undefined) throw new Error(`The client's name ${nameProblem}. ${USAGE}`);
   const live = (await clients.listKeys()).filter((key) => key.clientId === clientId && key.revokedAtMs === null);
   if (live.length >= LIVE_KEYS_MAX) {
-    throw new Error(`${clientId} has ${live.length} live keys already: revoke one first (./tools/keys list shows them).`);
+    throw new Error(
+      `${clientId} has ${live.length} live keys already: revoke one first (./tools/keys list shows them).`,
+    );
   }
   const keyId = Array.from({ length: KEY_ID_CHARS }, () => KEY_ID_ALPHABET[randomInt(KEY_ID_ALPHABET.length)]).join('');
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
@@ -55,7 +57,11 @@ function audit(clients: Clients, action: 'key.create' | 'key.revoke', clientId: 
 }
 
 async function main(argv: string[]): Promise<void> {
-  const { positionals, values } = parseArgs({ args: argv, allowPositionals: true, options: { data: { type: 'string' } } });
+  const { positionals, values } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: { data: { type: 'string' } },
+  });
   const [verb, name] = positionals;
   const dataDir = resolve(values.data ?? process.env['DATA_DIR'] ?? join(import.meta.dirname, '../../data'));
   await mkdir(dataDir, { recursive: true, mode: 0o700 });

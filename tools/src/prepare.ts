@@ -24,6 +24,11 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const docker = new Dockerode({ socketPath: engine.socketPath });
   for (const folder of options.modelFolders) await ensureModelImage(docker, { folder, environment, log });
   const samplesFolder = join(repoRoot, 'apps/models/brain-mri/samples');
-  const samples = await ensureSamples(docker, { cacheFolder: join(cacheDir, 'samples'), samplesFolder, environment, log });
+  const samples = await ensureSamples(docker, {
+    cacheFolder: join(cacheDir, 'samples'),
+    samplesFolder,
+    environment,
+    log,
+  });
   return { docker, samples };
 }

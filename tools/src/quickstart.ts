@@ -28,11 +28,17 @@ type Options = { stay: 'until Ctrl-C' | 'until the result'; port: number; dataDi
 function parseOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
   const { values } = parseArgs({
     args: argv,
-    options: { once: { type: 'boolean' }, port: { type: 'string' }, data: { type: 'string' }, help: { type: 'boolean' } },
+    options: {
+      once: { type: 'boolean' },
+      port: { type: 'string' },
+      data: { type: 'string' },
+      help: { type: 'boolean' },
+    },
   });
   if (values.help === true) throw new Error(USAGE);
   const port = Number(values.port ?? env['PORT'] ?? 8080);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port must be a number from 0 to 65535. ${USAGE}`);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw new Error(`--port must be a number from 0 to 65535. ${USAGE}`);
   return {
     stay: values.once === true || !process.stdout.isTTY ? 'until the result' : 'until Ctrl-C',
     port,
@@ -58,7 +64,13 @@ async function main(options: Options): Promise<void> {
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const host = { environment: process.env, log: say };
   const engine = await undoable(ensureDockerEngine({ stateFolder: cacheDir, ...host }), (started) => started.stop());
-  const prepared = await prepare({ repoRoot, engine, cacheDir, modelFolders: [join(repoRoot, 'apps/models', MODEL)], ...host });
+  const prepared = await prepare({
+    repoRoot,
+    engine,
+    cacheDir,
+    modelFolders: [join(repoRoot, 'apps/models', MODEL)],
+    ...host,
+  });
   await buildApps(repoRoot);
   undo.push(() => killModelContainers(prepared.docker, options.dataDir));
   const starting = LocalPlatform.start({
@@ -105,7 +117,8 @@ async function follow(client: Client, jobId: JobId, startedMs: number): Promise<
     if (status.status === 'completed' || status.status === 'failed') bar.end();
     if (status.status === 'completed') return status;
     if (status.error !== undefined) throw new Error(`The job failed (${status.error.code}): ${status.error.message}`);
-    if (elapsedMs > JOB_TIMEOUT_MS) throw new Error('The job did not end in time: look at the data folder’s logs/worker.log.');
+    if (elapsedMs > JOB_TIMEOUT_MS)
+      throw new Error('The job did not end in time: look at the data folder’s logs/worker.log.');
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
 }
@@ -113,8 +126,14 @@ async function follow(client: Client, jobId: JobId, startedMs: number): Promise<
 function report(result: ResultBody, folder: string, url: string): void {
   say('');
   for (const label of result.metadata.labels) say(`  ${label.name} volume   ${volumeOf(label)}`);
-  const names = { 'pred_mask.npz': 'mask', 'pred_mask.nii.gz': 'NIfTI', 'preview.png': 'preview', 'metadata.json': 'metadata' };
-  for (const [file, name] of Object.entries(names)) say(`  ${name.padEnd(14)} ${relative(process.cwd(), join(folder, file))}`);
+  const names = {
+    'pred_mask.npz': 'mask',
+    'pred_mask.nii.gz': 'NIfTI',
+    'preview.png': 'preview',
+    'metadata.json': 'metadata',
+  };
+  for (const [file, name] of Object.entries(names))
+    say(`  ${name.padEnd(14)} ${relative(process.cwd(), join(folder, file))}`);
   say(`  ${'API'.padEnd(14)} ${url}`);
 }
 

@@ -17,7 +17,10 @@ export async function ensureTestPython(options: { cacheDir: string; log: (line: 
   await rm(folder, { recursive: true, force: true });
   await ensureVenvModule(options.log);
   await must(['python3', '-m', 'venv', folder], 'Making the virtual environment failed: install python3-venv.');
-  await must([python, '-m', 'pip', 'install', '--quiet', ...REQUIREMENTS], 'pip could not install the test packages: check its index.');
+  await must(
+    [python, '-m', 'pip', 'install', '--quiet', ...REQUIREMENTS],
+    'pip could not install the test packages: check its index.',
+  );
   await must(['touch', stamp], 'The data folder is not writable.');
   return python;
 }

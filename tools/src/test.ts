@@ -27,7 +27,12 @@ async function check(name: string, command: string, args: string[], env: Record<
 }
 
 /** @param output `held`: shown when the command has ended, because another one is printing meanwhile. */
-function run(command: string, args: string[], env: Record<string, string>, output: 'live' | 'held' = 'live'): Promise<number> {
+function run(
+  command: string,
+  args: string[],
+  env: Record<string, string>,
+  output: 'live' | 'held' = 'live',
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const out = output === 'live' ? 'inherit' : 'pipe';
     const child = spawn(command, args, { cwd: repoRoot, env: { ...process.env, ...env }, stdio: ['ignore', out, out] });
@@ -60,7 +65,11 @@ async function jest({ name, args, env, output = 'live' }: JestPart): Promise<voi
   const jestEntry = join(repoRoot, 'node_modules/jest/bin/jest.js');
   const jestArgs = [jestEntry, '--json', `--outputFile=${resultPath}`, '--passWithNoTests', ...args];
   const code = await run(process.execPath, [...flags, ...jestArgs], env, output);
-  const result = jestResultSchema.safeParse(await readFile(resultPath, 'utf8').then(JSON.parse).catch(() => null));
+  const result = jestResultSchema.safeParse(
+    await readFile(resultPath, 'utf8')
+      .then(JSON.parse)
+      .catch(() => null),
+  );
   if (!result.success) {
     tally.failed += 1;
     return;
@@ -77,6 +86,7 @@ async function main(patterns: string[]): Promise<void> {
   const python = await ensureTestPython({ cacheDir, log: say });
   await check('types', 'tsc', ['-p', '.']);
   await check('types of the API', 'tsc', ['-p', 'apps/api']);
+  await check('format', 'prettier', ['--check', '--log-level=warn', '.']);
   // Without a project graph the boundary rule skips itself with a warning, so the graph comes first.
   await check('project graph', 'nx', ['graph', `--file=${join(cacheDir, 'graph.json')}`], { NX_DAEMON: 'false' });
   await check('lint and module boundaries', 'eslint', ['--max-warnings=0', '.']);
@@ -97,9 +107,22 @@ async function main(patterns: string[]): Promise<void> {
     // Jest's list options take everything that follows, so patterns come first.
     const ignoring = (paths: string[]) => paths.flatMap((path) => ['--testPathIgnorePatterns', path]);
     // The protocol check keeps one core busy for minutes, so everything else goes on beside it; times are taken last.
-    const protocol = jest({ name: 'protocol', args: ['--runInBand', ...only('libs/protocol-check', patterns)], env, output: 'held' });
-    await jest({ name: 'units', args: [...patterns, '--maxWorkers=1', ...ignoring(['/node_modules/', ...elsewhere])], env });
-    const containers = [...only('(apps/e2e/src|docker)', patterns), '--runInBand', ...ignoring(['/node_modules/', 'overhead'])];
+    const protocol = jest({
+      name: 'protocol',
+      args: ['--runInBand', ...only('libs/protocol-check', patterns)],
+      env,
+      output: 'held',
+    });
+    await jest({
+      name: 'units',
+      args: [...patterns, '--maxWorkers=1', ...ignoring(['/node_modules/', ...elsewhere])],
+      env,
+    });
+    const containers = [
+      ...only('(apps/e2e/src|docker)', patterns),
+      '--runInBand',
+      ...ignoring(['/node_modules/', 'overhead']),
+    ];
     await jest({ name: 'containers', args: containers, env });
     await protocol;
     await jest({ name: 'times', args: ['--runInBand', ...only('apps/e2e/src/overhead', patterns)], env });

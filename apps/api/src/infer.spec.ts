@@ -135,7 +135,13 @@ describe('Idempotency-Key', () => {
       inferForm({ params: '{"rounds":9}' }),
       inferForm({ external_job_id: 'other' }),
       inferForm({ geometry: '{"spacing_order":"zyx"}' }),
-      inferForm({}, npzOf(float32Imgs((index) => index), [spacingMember([0.5, 0.75, 2])])),
+      inferForm(
+        {},
+        npzOf(
+          float32Imgs((index) => index),
+          [spacingMember([0.5, 0.75, 2])],
+        ),
+      ),
     ];
     for (const form of forms) {
       const response = await postInfer(api, form, key('once'));

@@ -26,7 +26,10 @@ async function main(): Promise<void> {
   await mkdir(dataDir, { recursive: true });
   const models = await readCatalogue(config.modelsDirs.map((dir) => resolve(dir)));
   const catalogue = new Catalogue(models);
-  const defaultModel = chooseDefaultModel(config.defaultModel, models.map((model) => model.name));
+  const defaultModel = chooseDefaultModel(
+    config.defaultModel,
+    models.map((model) => model.name),
+  );
   const database = openPlatformDatabase(join(dataDir, 'platform.db'));
   const clients = new SqliteClients(database);
   if (!config.isLoopback && (await clients.listKeys()).length === 0) {

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { resultBodySchema, type JobId, type Metadata } from '@bpi/job-contract';
-import { applyEvents, completeJob, problemOf, startTestApi, submit, until, type TestApi } from './testing/api-harness.ts';
+import {
+  applyEvents,
+  completeJob,
+  problemOf,
+  startTestApi,
+  submit,
+  until,
+  type TestApi,
+} from './testing/api-harness.ts';
 import { head, RawConnection } from './testing/raw-http.ts';
 
 const MASK = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));

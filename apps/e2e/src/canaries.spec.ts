@@ -45,7 +45,12 @@ describe('a planted patient name', () => {
     }
     const seen = [...answers, await harness.log('api'), await harness.log('worker')].join('\n');
     expect(seen.length).toBeGreaterThan(1_000);
-    for (const trace of [CANARY, CANARY.toLowerCase(), 'Quillfeather', Buffer.from(CANARY).toString('base64').slice(0, 20)]) {
+    for (const trace of [
+      CANARY,
+      CANARY.toLowerCase(),
+      'Quillfeather',
+      Buffer.from(CANARY).toString('base64').slice(0, 20),
+    ]) {
       expect(seen.includes(trace)).toBe(false);
     }
   }, 60_000);

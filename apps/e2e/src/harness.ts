@@ -61,8 +61,13 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
     dataDir,
     input: (name) => join(dataDir, `${name}.npz`),
     samples: { head: join(samples, 'ch2.nii.gz'), brain: join(samples, 'ch2bet.nii.gz') },
-    finish: (jobId) => until(() => client.status(jobId), ({ status }) => status === 'completed' || status === 'failed'),
-    liveContainers: async () => (await ownContainers(docker, dataDir)).filter(({ State }) => State === 'running').map(({ Id }) => Id),
+    finish: (jobId) =>
+      until(
+        () => client.status(jobId),
+        ({ status }) => status === 'completed' || status === 'failed',
+      ),
+    liveContainers: async () =>
+      (await ownContainers(docker, dataDir)).filter(({ State }) => State === 'running').map(({ Id }) => Id),
     log: (name) => readFile(join(dataDir, 'logs', `${name}.log`), 'utf8'),
     close: async () => {
       await platform.stop();
@@ -79,7 +84,11 @@ export async function ownContainers(docker: Dockerode, dataDir: string): Promise
 }
 
 /** Asks until the answer is as wanted; an answer that fails (the API is down) is asked again. */
-export async function until<T>(ask: () => Promise<T>, wanted: (answer: T) => boolean, withinMs = FINISH_WITHIN_MS): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T>,
+  wanted: (answer: T) => boolean,
+  withinMs = FINISH_WITHIN_MS,
+): Promise<T> {
   const deadlineMs = performance.now() + withinMs;
   let last: unknown;
   while (performance.now() < deadlineMs) {
@@ -116,7 +125,11 @@ export type ArtifactFacts = {
 };
 
 /** Downloads a completed job's artifacts and lets NumPy and nibabel read them. */
-export async function readArtifacts(harness: Harness, jobId: string, reference?: string): Promise<ArtifactFacts & { folder: string }> {
+export async function readArtifacts(
+  harness: Harness,
+  jobId: string,
+  reference?: string,
+): Promise<ArtifactFacts & { folder: string }> {
   const folder = join(harness.dataDir, `download-${jobId}`);
   await harness.client.download(await harness.client.result(jobId), folder);
   const text = await python('read_artifacts.py', folder, ...(reference === undefined ? [] : [reference]));

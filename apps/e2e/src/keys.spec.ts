@@ -15,7 +15,12 @@ describe('API keys made by tools/keys', () => {
   afterAll(() => harness.close());
 
   async function keys(...args: string[]): Promise<string> {
-    const { stdout } = await run(process.execPath, [join(repoRoot, 'tools/src/keys.ts'), ...args, '--data', harness.dataDir]);
+    const { stdout } = await run(process.execPath, [
+      join(repoRoot, 'tools/src/keys.ts'),
+      ...args,
+      '--data',
+      harness.dataDir,
+    ]);
     return stdout.trim();
   }
 

@@ -36,38 +36,61 @@ describe('a model that misbehaves', () => {
     return jobId;
   }
 
-  it.each(MISDEEDS)('that does “$behaviour” $params fails as $code', async ({ behaviour, params, code, fault }) => {
-    const status = await harness.finish(await submit({ behaviour, ...params }));
-    expect(status).toMatchObject({ status: 'failed', error: { code, fault } });
-    expect(await harness.liveContainers()).toEqual([]);
-    const next = await harness.finish(await submit({ behaviour: 'mask' }));
-    expect(next.status).toBe('completed');
-  }, JOB_TIMEOUT_MS);
+  it.each(MISDEEDS)(
+    'that does “$behaviour” $params fails as $code',
+    async ({ behaviour, params, code, fault }) => {
+      const status = await harness.finish(await submit({ behaviour, ...params }));
+      expect(status).toMatchObject({ status: 'failed', error: { code, fault } });
+      expect(await harness.liveContainers()).toEqual([]);
+      const next = await harness.finish(await submit({ behaviour: 'mask' }));
+      expect(next.status).toBe('completed');
+    },
+    JOB_TIMEOUT_MS,
+  );
 
-  it('that forks without end takes no more processes than it may, and fails', async () => {
-    const status = await harness.finish(await submit({ behaviour: 'fork_bomb' }));
-    expect(status).toMatchObject({ status: 'failed', error: { fault: 'model' } });
-    expect(await harness.liveContainers()).toEqual([]);
-  }, JOB_TIMEOUT_MS);
+  it(
+    'that forks without end takes no more processes than it may, and fails',
+    async () => {
+      const status = await harness.finish(await submit({ behaviour: 'fork_bomb' }));
+      expect(status).toMatchObject({ status: 'failed', error: { fault: 'model' } });
+      expect(await harness.liveContainers()).toEqual([]);
+    },
+    JOB_TIMEOUT_MS,
+  );
 
-  it('that tries the network reaches nothing', async () => {
-    // The model completes only if every attempt to reach something failed.
-    const status = await harness.finish(await submit({ behaviour: 'network' }));
-    expect(status.status).toBe('completed');
-  }, JOB_TIMEOUT_MS);
+  it(
+    'that tries the network reaches nothing',
+    async () => {
+      // The model completes only if every attempt to reach something failed.
+      const status = await harness.finish(await submit({ behaviour: 'network' }));
+      expect(status.status).toBe('completed');
+    },
+    JOB_TIMEOUT_MS,
+  );
 
-  it('that floods its log completes, and the log is cut off', async () => {
-    const jobId = await submit({ behaviour: 'stderr_flood' });
-    expect((await harness.finish(jobId)).status).toBe('completed');
-    const { size } = await stat(join(harness.dataDir, 'jobs', jobId, 'attempts/1/logs.txt'));
-    expect(size).toBeGreaterThan(100_000);
-    expect(size).toBeLessThanOrEqual(LIMITS.modelLogBytesMax);
-  }, JOB_TIMEOUT_MS);
+  it(
+    'that floods its log completes, and the log is cut off',
+    async () => {
+      const jobId = await submit({ behaviour: 'stderr_flood' });
+      expect((await harness.finish(jobId)).status).toBe('completed');
+      const { size } = await stat(join(harness.dataDir, 'jobs', jobId, 'attempts/1/logs.txt'));
+      expect(size).toBeGreaterThan(100_000);
+      expect(size).toBeLessThanOrEqual(LIMITS.modelLogBytesMax);
+    },
+    JOB_TIMEOUT_MS,
+  );
 
-  it('that needs its smaller settings gets one retry with them', async () => {
-    const jobId = await submit({ behaviour: 'oom_unless_small' });
-    expect(await harness.finish(jobId)).toMatchObject({ status: 'completed', attempt: 2 });
-    const { metadata } = await harness.client.result(jobId);
-    expect(metadata).toMatchObject({ params: { size: 'small' }, warnings: expect.arrayContaining(['smaller_settings_used']) });
-  }, JOB_TIMEOUT_MS);
+  it(
+    'that needs its smaller settings gets one retry with them',
+    async () => {
+      const jobId = await submit({ behaviour: 'oom_unless_small' });
+      expect(await harness.finish(jobId)).toMatchObject({ status: 'completed', attempt: 2 });
+      const { metadata } = await harness.client.result(jobId);
+      expect(metadata).toMatchObject({
+        params: { size: 'small' },
+        warnings: expect.arrayContaining(['smaller_settings_used']),
+      });
+    },
+    JOB_TIMEOUT_MS,
+  );
 });

@@ -21,7 +21,11 @@ describe('the platform’s own time', () => {
   /** From POST to a status of completed, for a model that does nothing. */
   async function jobMs(): Promise<number> {
     const startedMs = performance.now();
-    const { job_id: jobId } = await harness.client.infer({ inputPath: harness.input('plain'), model: 'echo', params: { behaviour: 'noop' } });
+    const { job_id: jobId } = await harness.client.infer({
+      inputPath: harness.input('plain'),
+      model: 'echo',
+      params: { behaviour: 'noop' },
+    });
     for (;;) {
       const { status } = await harness.client.status(jobId);
       if (status === 'completed') return performance.now() - startedMs;

@@ -28,26 +28,44 @@ describe('quickstart', () => {
     await rm(dataDir, { recursive: true, force: true });
   });
 
-  const upAt = () => until(async () => /run at (http:\S+)/.exec(said)?.[1] ?? '', (url) => url !== '', MINUTES_MS);
-  const answers = (url: string) => fetch(`${url}/health/live`).then(() => 'yes', () => 'no');
+  const upAt = () =>
+    until(
+      async () => /run at (http:\S+)/.exec(said)?.[1] ?? '',
+      (url) => url !== '',
+      MINUTES_MS,
+    );
+  const answers = (url: string) =>
+    fetch(`${url}/health/live`).then(
+      () => 'yes',
+      () => 'no',
+    );
 
-  it('leaves mask, NIfTI, preview and metadata, prints the volume, and stops what it started', async () => {
-    const ended = once(quickstart, 'exit');
-    const url = await upAt();
-    expect(await ended).toEqual([0, null]);
-    expect(said).toMatch(/brain volume +\d{3,4} ml/);
-    const folder = join(repoRoot, 'results', /Job (\S+):/.exec(said)?.[1] ?? 'none');
-    for (const name of ['pred_mask.npz', 'pred_mask.nii.gz', 'preview.png', 'metadata.json']) await access(join(folder, name));
-    await rm(folder, { recursive: true });
-    expect(await answers(url)).toBe('no');
-  }, 2 * MINUTES_MS);
+  it(
+    'leaves mask, NIfTI, preview and metadata, prints the volume, and stops what it started',
+    async () => {
+      const ended = once(quickstart, 'exit');
+      const url = await upAt();
+      expect(await ended).toEqual([0, null]);
+      expect(said).toMatch(/brain volume +\d{3,4} ml/);
+      const folder = join(repoRoot, 'results', /Job (\S+):/.exec(said)?.[1] ?? 'none');
+      for (const name of ['pred_mask.npz', 'pred_mask.nii.gz', 'preview.png', 'metadata.json'])
+        await access(join(folder, name));
+      await rm(folder, { recursive: true });
+      expect(await answers(url)).toBe('no');
+    },
+    2 * MINUTES_MS,
+  );
 
-  it.each(['SIGTERM', 'a reader that goes away'])('ended by %s stops API and worker all the same', async (end) => {
-    const ended = once(quickstart, 'exit');
-    const url = await upAt();
-    if (end === 'SIGTERM') quickstart.kill('SIGTERM');
-    else quickstart.stdout?.destroy();
-    expect(await ended).toEqual([end === 'SIGTERM' ? 0 : 1, null]);
-    expect(await answers(url)).toBe('no');
-  }, 2 * MINUTES_MS);
+  it.each(['SIGTERM', 'a reader that goes away'])(
+    'ended by %s stops API and worker all the same',
+    async (end) => {
+      const ended = once(quickstart, 'exit');
+      const url = await upAt();
+      if (end === 'SIGTERM') quickstart.kill('SIGTERM');
+      else quickstart.stdout?.destroy();
+      expect(await ended).toEqual([end === 'SIGTERM' ? 0 : 1, null]);
+      expect(await answers(url)).toBe('no');
+    },
+    2 * MINUTES_MS,
+  );
 });

@@ -37,11 +37,15 @@ export async function storeArtifacts(objects: ObjectStore, task: TaskFile, folde
   return Promise.all(ARTIFACT_NAMES.map((name) => storeArtifact(objects, task, folder, name)));
 }
 
-async function storeArtifact(objects: ObjectStore, task: TaskFile, folder: string, name: ArtifactName): Promise<ManifestEntry> {
+async function storeArtifact(
+  objects: ObjectStore,
+  task: TaskFile,
+  folder: string,
+  name: ArtifactName,
+): Promise<ManifestEntry> {
   const key = attemptArtifactKey(task.job_id, task.epoch, name);
   const put = await objects.put(key, createReadStream(join(folder, name)), { ifAbsent: true });
   const info = put.kind === 'stored' ? put : await objects.head(key);
   if (info === null) throw new Error('an artifact vanished right after it was said to exist: try the stage again');
   return { name, key, bytes: info.bytes, sha256: info.sha256, media_type: ARTIFACTS[name].mediaType };
 }
-

@@ -15,7 +15,8 @@ import type { StagerContext } from './stager-context.ts';
 import { WorkFolder } from './work-folder.ts';
 
 const STAGES = ['stage-in', 'stage-out'] as const;
-const USAGE = 'usage: stager (stage-in|stage-out --work FOLDER | --spare) --data FOLDER --models FOLDER [--models FOLDER]';
+const USAGE =
+  'usage: stager (stage-in|stage-out --work FOLDER | --spare) --data FOLDER --models FOLDER [--models FOLDER]';
 const orderSchema = z.strictObject({ stage: z.enum(STAGES), work: z.string() });
 type Order = z.infer<typeof orderSchema>;
 

@@ -31,7 +31,13 @@ export function buildMetadata({ task, jobFile, manifest, params, mask, timings }
     labels:
       instanceLabel === 1
         ? asked.map((label) => describeInstances(label, mask, voxelMm3))
-        : asked.map((label) => describeLabel(label, mask.labels.find(({ id }) => id === label.id), voxelMm3)),
+        : asked.map((label) =>
+            describeLabel(
+              label,
+              mask.labels.find(({ id }) => id === label.id),
+              voxelMm3,
+            ),
+          ),
     instance_label: instanceLabel,
     ...(instanceLabel === 1 ? { instances: countInstances(mask) } : {}),
     intensity: jobFile.intensity,
@@ -56,7 +62,11 @@ export function instancesAsked(jobFile: JobFile, manifest: ModelManifest): boole
   return manifest.fixed_labels === null && jobFile.prompts?.instance_label === 1;
 }
 
-function describeLabel(asked: AskedLabel, found: MaskLabel | undefined, voxelMm3: number | null): Metadata['labels'][number] {
+function describeLabel(
+  asked: AskedLabel,
+  found: MaskLabel | undefined,
+  voxelMm3: number | null,
+): Metadata['labels'][number] {
   const voxels = found?.voxels ?? 0;
   return {
     ...asked,

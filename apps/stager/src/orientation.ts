@@ -29,7 +29,10 @@ export function orientationOf(affine: Affine | null): string {
 }
 
 /** Cubic millimetres of one voxel: |det| of the affine's 3×3 part, else the product of the spacing, else unknown. */
-export function voxelVolumeMm3(affine: Affine | null, spacing: readonly [number, number, number] | null): number | null {
+export function voxelVolumeMm3(
+  affine: Affine | null,
+  spacing: readonly [number, number, number] | null,
+): number | null {
   if (affine !== null) {
     const [[a, b, c], [d, e, f], [g, h, i]] = affine;
     return Math.abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g));

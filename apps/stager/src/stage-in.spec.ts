@@ -27,14 +27,18 @@ describe('stage-in', () => {
     } finally {
       process.umask(umask);
     }
-    const modes = await Promise.all([inputs, join(inputs, 'input.npz'), join(inputs, 'params.json')].map((path) => stat(path)));
+    const modes = await Promise.all(
+      [inputs, join(inputs, 'input.npz'), join(inputs, 'params.json')].map((path) => stat(path)),
+    );
     expect(modes.map(({ mode }) => mode & 0o777)).toEqual([0o755, 0o444, 0o444]);
   });
 
   it('lays the smaller settings over the params in the retry after running out of memory', async () => {
     bench = await stagerBench({ task: { shrunk: true } });
     await stageIn(bench.context, bench.work);
-    expect(JSON.parse(await readFile(join(bench.work.file('inputs'), 'params.json'), 'utf8'))).toEqual({ size: 'small' });
+    expect(JSON.parse(await readFile(join(bench.work.file('inputs'), 'params.json'), 'utf8'))).toEqual({
+      size: 'small',
+    });
   });
 
   it('keeps an earlier verdict when it is run again', async () => {
@@ -52,8 +56,17 @@ describe('stage-in', () => {
   });
 
   it.each([
-    ['another input than the one that was accepted', 'input_damaged', async () => stagerBench({ jobFile: { input: { bytes: 1, sha256: '0'.repeat(64), shape: [2, 3, 4], dtype: 'uint8' } } })],
-    ['a model version that the catalogue no longer has', 'model_version_gone', async () => stagerBench({ task: { model: { name: 'bench', version: '0.9.0' } } })],
+    [
+      'another input than the one that was accepted',
+      'input_damaged',
+      async () =>
+        stagerBench({ jobFile: { input: { bytes: 1, sha256: '0'.repeat(64), shape: [2, 3, 4], dtype: 'uint8' } } }),
+    ],
+    [
+      'a model version that the catalogue no longer has',
+      'model_version_gone',
+      async () => stagerBench({ task: { model: { name: 'bench', version: '0.9.0' } } }),
+    ],
   ])('refuses %s', async (_, detail, make) => {
     bench = await make();
     expect(await stageIn(bench.context, bench.work)).toMatchObject({ result: 'failed', detail });

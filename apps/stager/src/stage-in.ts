@@ -26,7 +26,10 @@ export async function stageIn(context: StagerContext, work: WorkFolder): Promise
   if (earlier !== null) return earlier;
   const startedMs = context.clock.monotonicMs();
   const verdict = await layOut(context, work, await work.task());
-  const timed = verdict.result === 'ready' ? { ...verdict, duration_ms: Math.round(context.clock.monotonicMs() - startedMs) } : verdict;
+  const timed =
+    verdict.result === 'ready'
+      ? { ...verdict, duration_ms: Math.round(context.clock.monotonicMs() - startedMs) }
+      : verdict;
   await work.writeStageIn(timed);
   return timed;
 }

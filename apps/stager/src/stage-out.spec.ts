@@ -39,7 +39,11 @@ describe('stage-out', () => {
     await bench.writeMask(GOOD_MASK);
     await bench.endModel({});
     await stageOut(bench.context, bench.work);
-    const text = await readText(bench.context.objects, attemptArtifactKey(bench.task.job_id, 1, 'metadata.json'), 100_000);
+    const text = await readText(
+      bench.context.objects,
+      attemptArtifactKey(bench.task.job_id, 1, 'metadata.json'),
+      100_000,
+    );
     const metadata = metadataSchema.parse(JSON.parse(text ?? ''));
     expect(metadata.labels).toMatchObject([
       { id: 1, prompt: 'one', voxels: 2, volume_ml: 0.02, present: true, bbox: { min: [0, 0, 1], max: [0, 0, 2] } },
@@ -114,7 +118,7 @@ describe('stage-out', () => {
     const stored = await report();
     if (stored?.result !== 'stored') throw new Error('expected a stored report');
     const entry = stored.manifest.find(({ name }) => name === 'metadata.json');
-    expect(entry).toMatchObject(await bench.context.objects.head(key) ?? {});
+    expect(entry).toMatchObject((await bench.context.objects.head(key)) ?? {});
     expect(await readText(bench.context.objects, key, 1_000)).toBe('{"from":"the killed one"}');
   });
 

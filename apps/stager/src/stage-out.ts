@@ -56,7 +56,12 @@ function failureOfEnd(end: ModelEnd): { code: FailureCode; detail: string } | nu
   }
 }
 
-async function storeResult(context: StagerContext, work: WorkFolder, task: TaskFile, end: ModelEnd): Promise<AttemptReport> {
+async function storeResult(
+  context: StagerContext,
+  work: WorkFolder,
+  task: TaskFile,
+  end: ModelEnd,
+): Promise<AttemptReport> {
   const startedMs = context.clock.monotonicMs();
   const manifest = manifestOf(context.catalogue, task);
   const jobFile = await readJobFile(context.objects, task);
@@ -66,7 +71,9 @@ async function storeResult(context: StagerContext, work: WorkFolder, task: TaskF
   const stageInMs = verdict?.result === 'ready' ? verdict.duration_ms : undefined;
   const timings = () => ({
     ...(stageInMs === undefined ? {} : { stage_in_ms: stageInMs }),
-    ...(end.started_at_ms === null || end.ended_at_ms === null ? {} : { model_ms: end.ended_at_ms - end.started_at_ms }),
+    ...(end.started_at_ms === null || end.ended_at_ms === null
+      ? {}
+      : { model_ms: end.ended_at_ms - end.started_at_ms }),
     stage_out_ms: Math.round(context.clock.monotonicMs() - startedMs),
   });
   const mask = await readModelMask(work.file('outputs'), jobFile, manifest).catch(checkFailed);
@@ -92,5 +99,13 @@ async function storeLogs(context: StagerContext, work: WorkFolder, task: TaskFil
 }
 
 function failed(task: TaskFile, code: FailureCode, detail: string, exitCode: number | null): AttemptReport {
-  return { schema_version: 1, job_id: task.job_id, epoch: task.epoch, result: 'failed', code, detail, exit_code: exitCode };
+  return {
+    schema_version: 1,
+    job_id: task.job_id,
+    epoch: task.epoch,
+    result: 'failed',
+    code,
+    detail,
+    exit_code: exitCode,
+  };
 }

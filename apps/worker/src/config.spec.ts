@@ -13,6 +13,7 @@ describe('the worker’s configuration', () => {
 
   it('names every variable that is wrong, each in a sentence', () => {
     const wrong = { LOCAL_SLOTS: '0', HEALTH_PORT: 'x', SWEEP_INTERVAL_MS: '1' };
-    for (const name of Object.keys(wrong)) expect(() => parseConfig(wrong)).toThrow(new RegExp(`^${name}: .+\\.$`, 'm'));
+    for (const name of Object.keys(wrong))
+      expect(() => parseConfig(wrong)).toThrow(new RegExp(`^${name}: .+\\.$`, 'm'));
   });
 });

@@ -34,7 +34,8 @@ export async function dispatchLoop(
       const deliveries = await context.queue.receive({ max, waitMs: settings.receiveWaitMs, signal });
       const results = await Promise.all(deliveries.map((delivery) => dispatch(context, watch, delivery, settings)));
       // One pool has room and the queue holds jobs of another: without a pause their messages would go round and round.
-      if (results.length > 0 && results.every((result) => result === 'full')) await roomMade.wait(settings.fullPauseMs, signal);
+      if (results.length > 0 && results.every((result) => result === 'full'))
+        await roomMade.wait(settings.fullPauseMs, signal);
     } catch (error) {
       context.log('loop.failed', { loop: 'dispatch', ...errorFields(error) });
       await roomMade.wait(settings.redeliverMs, signal);

@@ -3,9 +3,14 @@ import { createServer, type Server } from 'node:http';
 /** `/health/live`: the process answers. `/health/ready`: what it depends on answers too. Loopback only. */
 export function startHealth(port: number, ready: () => Promise<void>): Promise<Server> {
   const server = createServer((request, response) => {
-    const answer = (status: number, word: string) => response.writeHead(status, { 'content-type': 'text/plain' }).end(`${word}\n`);
+    const answer = (status: number, word: string) =>
+      response.writeHead(status, { 'content-type': 'text/plain' }).end(`${word}\n`);
     if (request.url === '/health/live') answer(200, 'live');
-    else if (request.url === '/health/ready') ready().then(() => answer(200, 'ready'), () => answer(503, 'not ready'));
+    else if (request.url === '/health/ready')
+      ready().then(
+        () => answer(200, 'ready'),
+        () => answer(503, 'not ready'),
+      );
     else answer(404, 'not found');
   });
   return new Promise((resolve, reject) => {

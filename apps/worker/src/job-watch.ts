@@ -44,7 +44,9 @@ export class JobWatch {
       jobId,
       setTimeout(() => {
         this.#timers.delete(jobId);
-        this.look(jobId).catch((error: unknown) => this.#context.log('advance.failed', { jobId, ...errorFields(error) }));
+        this.look(jobId).catch((error: unknown) =>
+          this.#context.log('advance.failed', { jobId, ...errorFields(error) }),
+        );
       }, delayMs),
     );
   }

@@ -58,7 +58,12 @@ async function main(): Promise<void> {
   log('service.stopped', { service: 'worker' });
 }
 
-function makeRunner(config: WorkerConfig, docker: Dockerode, objects: FsObjectStore, catalogue: Catalogue): DockerTaskRunner {
+function makeRunner(
+  config: WorkerConfig,
+  docker: Dockerode,
+  objects: FsObjectStore,
+  catalogue: Catalogue,
+): DockerTaskRunner {
   const models = config.modelsDirs.flatMap((dir) => ['--models', dir]);
   const uid = process.getuid?.() ?? 0;
   return new DockerTaskRunner({

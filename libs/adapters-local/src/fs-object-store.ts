@@ -170,7 +170,8 @@ async function writeSynced(path: string, body: Readable | Uint8Array): Promise<O
 }
 
 async function* chunksOf(body: Readable): AsyncGenerator<Uint8Array> {
-  for await (const chunk of body as AsyncIterable<Uint8Array | string>) { // a byte stream yields nothing else
+  for await (const chunk of body as AsyncIterable<Uint8Array | string>) {
+    // a byte stream yields nothing else
     yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
   }
 }

@@ -36,7 +36,10 @@ export async function readCatalogue(dirs: readonly string[]): Promise<ModelManif
 async function foldersIn(dir: string): Promise<string[]> {
   try {
     const entries = await readdir(dir, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+    return entries
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name)
+      .sort();
   } catch (cause) {
     const message = `The models folder ${dir} cannot be read: create it or name another.`;
     throw new CatalogueError('folder_missing', message, { cause });

@@ -116,7 +116,10 @@ describe('SqliteJobStore', () => {
   });
 
   it('finds active jobs by their own index, without sorting', () => {
-    const plan = database.sql(`EXPLAIN QUERY PLAN ${LIST_ACTIVE}`).all(0, '', 10).map((row) => String(row['detail']));
+    const plan = database
+      .sql(`EXPLAIN QUERY PLAN ${LIST_ACTIVE}`)
+      .all(0, '', 10)
+      .map((row) => String(row['detail']));
     expect(plan).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_active/)]);
   });
 });

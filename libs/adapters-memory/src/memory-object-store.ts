@@ -77,7 +77,8 @@ export class MemoryObjectStore implements ObjectStore {
 
 async function readAll(body: Readable): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body as AsyncIterable<Uint8Array | string>) { // a byte stream yields nothing else
+  for await (const chunk of body as AsyncIterable<Uint8Array | string>) {
+    // a byte stream yields nothing else
     chunks.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk);
   }
   return Buffer.concat(chunks);

@@ -1,13 +1,5 @@
 import type { JobId, TaskRef } from '@bpi/job-contract';
-import type {
-  LaunchResult,
-  ListedTask,
-  Observation,
-  TaskEvent,
-  TaskId,
-  TaskRunner,
-  TaskSpec,
-} from '@bpi/jobs';
+import type { LaunchResult, ListedTask, Observation, TaskEvent, TaskId, TaskRunner, TaskSpec } from '@bpi/jobs';
 
 /** What a control sets a task to; the runner adds its own name for it. */
 export type SimulatedState =

@@ -33,7 +33,10 @@ describe('the layout', () => {
 
   it('gives every object a key of its own under the job’s prefix', () => {
     const keys = [
-      ...ARTIFACT_NAMES.flatMap((name) => [publishedKey(jobId, name), ...[1, 2].map((epoch) => attemptArtifactKey(jobId, epoch, name))]),
+      ...ARTIFACT_NAMES.flatMap((name) => [
+        publishedKey(jobId, name),
+        ...[1, 2].map((epoch) => attemptArtifactKey(jobId, epoch, name)),
+      ]),
       ...[1, 2].flatMap((epoch) => [reportKey(jobId, epoch), logsKey(jobId, epoch)]),
       inputKey(jobId),
       jobFileKey(jobId),

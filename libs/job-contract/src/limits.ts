@@ -30,4 +30,3 @@ export const LIMITS = {
   /** A job's record as JSON. */
   recordBytesMax: 64 * KiB,
 } as const;
-

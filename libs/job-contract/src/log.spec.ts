@@ -5,7 +5,12 @@ const CANARY = 'Jane Doe 1970-01-01';
 
 function written(use: (log: Log) => void): Record<string, unknown> {
   const lines: string[] = [];
-  use(createLog((line) => lines.push(line), () => 0));
+  use(
+    createLog(
+      (line) => lines.push(line),
+      () => 0,
+    ),
+  );
   expect(lines).toHaveLength(1);
   const [line = ''] = lines;
   expect(line).not.toContain('\n');

@@ -13,7 +13,11 @@ const count = z.number();
 
 const job = { jobId: id };
 const attempt = { ...job, epoch: count };
-const failure = { errorName: word, errorCode: word, frames: z.array(z.string().regex(/^[\w$.<>#\[\] /@:()*-]{1,200}$/)).max(12) };
+const failure = {
+  errorName: word,
+  errorCode: word,
+  frames: z.array(z.string().regex(/^[\w$.<>#\[\] /@:()*-]{1,200}$/)).max(12),
+};
 
 export const LOG_EVENTS = {
   'service.started': { service: word, port: count, pid: count },

@@ -4,16 +4,7 @@ import { z } from 'zod';
  * `model.json`: what a model image declares about itself. One folder under `apps/models/` holds one.
  * The catalogue is the set of them; the API, the worker and the stager read the same file.
  */
-export const IMG_DTYPES = [
-  'uint8',
-  'int8',
-  'uint16',
-  'int16',
-  'uint32',
-  'int32',
-  'float32',
-  'float64',
-] as const;
+export const IMG_DTYPES = ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'float32', 'float64'] as const;
 
 const paramSchema = z.discriminatedUnion('type', [
   z.strictObject({
@@ -60,7 +51,10 @@ export const modelManifestSchema = z.strictObject({
     .min(1)
     .nullable(),
   params: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), paramSchema),
-  progress_steps: z.array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/)).min(1).max(32),
+  progress_steps: z
+    .array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/))
+    .min(1)
+    .max(32),
   resources: z.strictObject({
     gpu: z.enum(['none', 'optional', 'required']),
     gpu_memory_mib: z.int().min(0),
@@ -73,9 +67,7 @@ export const modelManifestSchema = z.strictObject({
   attempt_timeout_s: z.int().min(1).max(86_400),
   /** Params to lay over the job's own for the one retry after running out of memory; null = no such retry. */
   smaller_settings: paramsSchema.nullable(),
-  golden: z
-    .strictObject({ input: z.string(), params: paramsSchema, dice_min: z.number().min(0).max(1) })
-    .nullable(),
+  golden: z.strictObject({ input: z.string(), params: paramsSchema, dice_min: z.number().min(0).max(1) }).nullable(),
 });
 export type ModelManifest = z.infer<typeof modelManifestSchema>;
 

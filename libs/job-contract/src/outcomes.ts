@@ -38,7 +38,8 @@ export const FAILURE_MESSAGES: Record<FailureCode, string> = {
   capacity_interrupted: 'The machine was taken away too often. Submit the job again.',
   capacity_unavailable: 'No machine could be had in time. Submit the job again later.',
   model_unavailable: 'The model cannot run here at present (image, weights or device missing). Tell the operator.',
-  platform_error: 'The platform failed repeatedly while running the job. Submit it again; tell the operator if it recurs.',
+  platform_error:
+    'The platform failed repeatedly while running the job. Submit it again; tell the operator if it recurs.',
   cancelled: 'The job was cancelled on request.',
   deadline_exceeded: 'The job did not start or end before its deadline. Submit it again later.',
 };

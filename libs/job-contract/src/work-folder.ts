@@ -48,7 +48,14 @@ export type StageInVerdict = z.infer<typeof stageInVerdictSchema>;
 
 export const modelEndSchema = z.strictObject({
   /** `exited`: by itself or by a signal, see the code. The others: why the runner ended it or never started it. */
-  cause: z.enum(['exited', 'out_of_memory', 'output_too_large', 'image_unavailable', 'device_unavailable', 'not_started']),
+  cause: z.enum([
+    'exited',
+    'out_of_memory',
+    'output_too_large',
+    'image_unavailable',
+    'device_unavailable',
+    'not_started',
+  ]),
   exit_code: z.int().nullable(),
   started_at_ms: z.int().nullable(),
   ended_at_ms: z.int().nullable(),

@@ -110,7 +110,12 @@ async function launch(context: AdvanceContext, job: JobRecord, loadedAtMs: numbe
       context.log('task.refused', { jobId, epoch, code: launched.code });
       return intend(context, job, { type: 'intended', code: launched.code, atMs: context.clock.nowMs() });
     }
-    context.log('task.launched', { jobId, epoch, task: launched.ref, durationMs: context.clock.monotonicMs() - startedMs });
+    context.log('task.launched', {
+      jobId,
+      epoch,
+      task: launched.ref,
+      durationMs: context.clock.monotonicMs() - startedMs,
+    });
     return saved(await save(context, job, { type: 'taskSeen', task: launched.ref }), { kind: 'moved' });
   } catch (error) {
     await save(context, job, { type: 'dispatchFailed' });
@@ -134,17 +139,14 @@ async function intend(
   return { kind: 'moved' };
 }
 
-async function stop(
-  context: AdvanceContext,
-  job: JobRecord,
-  step: Extract<Step, { step: 'stop' }>,
-): Promise<Advanced> {
+async function stop(context: AdvanceContext, job: JobRecord, step: Extract<Step, { step: 'stop' }>): Promise<Advanced> {
   if (job.attempt === null) throw new Error('a stop needs an attempt');
   const { epoch, task } = job.attempt;
   const ref = step.note?.task ?? task;
   context.log('task.stopping', { jobId: job.jobId, epoch, mode: step.mode });
   await context.runner.stop({ jobId: job.jobId, epoch, ref }, step.mode);
-  if (step.note !== null) return saved(await save(context, job, { type: 'taskSeen', task: step.note.task }), { kind: 'moved' });
+  if (step.note !== null)
+    return saved(await save(context, job, { type: 'taskSeen', task: step.note.task }), { kind: 'moved' });
   return { kind: 'moved' };
 }
 
@@ -173,7 +175,14 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
   if (before.phase !== after.phase) {
     const code = 'code' in event ? { code: event.code } : {};
     const epoch = after.attempt?.epoch ?? 0;
-    context.log('job.phase', { jobId: job.jobId, epoch, from: before.phase, to: after.phase, version: after.version, ...code });
+    context.log('job.phase', {
+      jobId: job.jobId,
+      epoch,
+      from: before.phase,
+      to: after.phase,
+      version: after.version,
+      ...code,
+    });
   }
   return after;
 }

@@ -3,7 +3,8 @@ import type { JobQueue } from './ports/job-queue.ts';
 import type { JobStore } from './ports/job-store.ts';
 import { transition } from './transition.ts';
 
-export type CancelResult = { kind: 'requested'; job: JobRecord } | { kind: 'ended'; job: JobRecord } | { kind: 'not_found' };
+export type CancelResult =
+  { kind: 'requested'; job: JobRecord } | { kind: 'ended'; job: JobRecord } | { kind: 'not_found' };
 
 /** More rounds than writers that could be ahead of us; each lost round means that somebody else got on. */
 const ROUNDS_MAX = 20;

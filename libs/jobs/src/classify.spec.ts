@@ -1,4 +1,10 @@
-import { attemptArtifactKey, FAILURE_CODES, type AttemptReport, type FailureCode, type Manifest } from '@bpi/job-contract';
+import {
+  attemptArtifactKey,
+  FAILURE_CODES,
+  type AttemptReport,
+  type FailureCode,
+  type Manifest,
+} from '@bpi/job-contract';
 import { describe, expect, it } from '@jest/globals';
 import { JOB_ID } from './a-job.ts';
 import { classify, type GoneTask } from './classify.ts';
@@ -15,7 +21,12 @@ const manifest: Manifest = [
 ];
 const report = { schema_version: 1, job_id: JOB_ID, epoch: 1 } as const;
 const stored: AttemptReport = { ...report, result: 'stored', manifest };
-const stopped = (cause: StopCause, exitCode: number | null): GoneTask => ({ state: 'stopped', ref: 'task', cause, exitCode });
+const stopped = (cause: StopCause, exitCode: number | null): GoneTask => ({
+  state: 'stopped',
+  ref: 'task',
+  cause,
+  exitCode,
+});
 
 const WITHOUT_REPORT: readonly [StopCause, number | null, FailureCode][] = [
   ['exited', 0, 'platform_error'],

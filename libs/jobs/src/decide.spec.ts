@@ -37,23 +37,46 @@ const stopped = (cause: StopCause = 'exited', exitCode: number | null = 0): Obse
   return { state: 'stopped', ref: 'task', cause, exitCode };
 };
 
-function step(job: JobRecord, observation: Observation | null, report: AttemptReport | null = null, nowMs = NOW_MS): Step {
+function step(
+  job: JobRecord,
+  observation: Observation | null,
+  report: AttemptReport | null = null,
+  nowMs = NOW_MS,
+): Step {
   return decide(job, { observation, report }, nowMs, POLICY);
 }
 
-const waits = (note: Extract<Step, { step: 'wait' }>['note'], untilMs: number | null): Step => ({ step: 'wait', note, untilMs });
+const waits = (note: Extract<Step, { step: 'wait' }>['note'], untilMs: number | null): Step => ({
+  step: 'wait',
+  note,
+  untilMs,
+});
 const seen = { kind: 'seen', task: 'task' } as const;
 const cancelled = { cancelRequestedAtMs: 11_500 };
-const intent = (code: FailureCode, atMs = 11_900): { intent: { code: FailureCode; atMs: number } } => ({ intent: { code, atMs } });
+const intent = (code: FailureCode, atMs = 11_900): { intent: { code: FailureCode; atMs: number } } => ({
+  intent: { code, atMs },
+});
 
 describe('decide about a queued job', () => {
   it.each<[string, JobRecord, Step]>([
     ['claims it', aJob(), { step: 'claim' }],
     ['waits for its backoff', aJob({ notBeforeMs: NOW_MS + 1 }), waits(null, NOW_MS + 1)],
     ['fails it when cancelled', aJob(cancelled), { step: 'fail', code: 'cancelled' }],
-    ['fails it at the start deadline', aJob({ startDeadlineAtMs: NOW_MS }), { step: 'fail', code: 'deadline_exceeded' }],
-    ['fails it at the total deadline', aJob({ totalDeadlineAtMs: NOW_MS }), { step: 'fail', code: 'deadline_exceeded' }],
-    ['forgets the start deadline once it ran', aJob({ startDeadlineAtMs: NOW_MS, firstRunningAtMs: 2_000 }), { step: 'claim' }],
+    [
+      'fails it at the start deadline',
+      aJob({ startDeadlineAtMs: NOW_MS }),
+      { step: 'fail', code: 'deadline_exceeded' },
+    ],
+    [
+      'fails it at the total deadline',
+      aJob({ totalDeadlineAtMs: NOW_MS }),
+      { step: 'fail', code: 'deadline_exceeded' },
+    ],
+    [
+      'forgets the start deadline once it ran',
+      aJob({ startDeadlineAtMs: NOW_MS, firstRunningAtMs: 2_000 }),
+      { step: 'claim' },
+    ],
   ])('%s', (_, job, expected) => {
     expect(step(job, null)).toEqual(expected);
   });
@@ -70,14 +93,49 @@ describe('decide about an attempt in flight', () => {
     ['notes that a known task is missing', aRunningJob(), missing, waits({ kind: 'missing' }, NOW_MS + 500)],
     ['waits while it may come back', aRunningJob({ missingSinceMs: 11_501 }), missing, waits(null, 12_001)],
     ['ends it when cancelled', aRunningJob({}, cancelled), running, { step: 'intend', code: 'cancelled' }],
-    ['ends it at its timeout', aRunningJob({ deadlineAtMs: NOW_MS }), running, { step: 'intend', code: 'attempt_timeout' }],
-    ['ends it at the total deadline', aRunningJob({}, { totalDeadlineAtMs: NOW_MS }), running, { step: 'intend', code: 'deadline_exceeded' }],
-    ['ends it at the start deadline', aLaunchingJob({}, { startDeadlineAtMs: NOW_MS }), pending, { step: 'intend', code: 'deadline_exceeded' }],
-    ['ends it after the launch window', aLaunchingJob({ claimedAtMs: 7_000 }), missing, { step: 'intend', code: 'platform_error' }],
-    ['ends it after too many failed launches', aLaunchingJob({ dispatchFailures: 3 }), missing, { step: 'intend', code: 'platform_error' }],
+    [
+      'ends it at its timeout',
+      aRunningJob({ deadlineAtMs: NOW_MS }),
+      running,
+      { step: 'intend', code: 'attempt_timeout' },
+    ],
+    [
+      'ends it at the total deadline',
+      aRunningJob({}, { totalDeadlineAtMs: NOW_MS }),
+      running,
+      { step: 'intend', code: 'deadline_exceeded' },
+    ],
+    [
+      'ends it at the start deadline',
+      aLaunchingJob({}, { startDeadlineAtMs: NOW_MS }),
+      pending,
+      { step: 'intend', code: 'deadline_exceeded' },
+    ],
+    [
+      'ends it after the launch window',
+      aLaunchingJob({ claimedAtMs: 7_000 }),
+      missing,
+      { step: 'intend', code: 'platform_error' },
+    ],
+    [
+      'ends it after too many failed launches',
+      aLaunchingJob({ dispatchFailures: 3 }),
+      missing,
+      { step: 'intend', code: 'platform_error' },
+    ],
     ['asks again to stop', aRunningJob(intent('cancelled')), running, { step: 'stop', mode: 'ask', note: null }],
-    ['stops harder after a while', aRunningJob(intent('cancelled', 11_000)), running, { step: 'stop', mode: 'force', note: null }],
-    ['stops and records a late task', aLaunchingJob(intent('cancelled')), pending, { step: 'stop', mode: 'ask', note: seen }],
+    [
+      'stops harder after a while',
+      aRunningJob(intent('cancelled', 11_000)),
+      running,
+      { step: 'stop', mode: 'force', note: null },
+    ],
+    [
+      'stops and records a late task',
+      aLaunchingJob(intent('cancelled')),
+      pending,
+      { step: 'stop', mode: 'ask', note: seen },
+    ],
   ])('%s', (_, job, observation, expected) => {
     expect(step(job, observation)).toEqual(expected);
   });
@@ -116,7 +174,10 @@ describe('decide about a task that is gone', () => {
   });
 
   it('classifies all that is seen after an intent by the intent', () => {
-    expect(step(aRunningJob(intent('attempt_timeout')), stopped(), stored)).toEqual({ step: 'fail', code: 'attempt_timeout' });
+    expect(step(aRunningJob(intent('attempt_timeout')), stopped(), stored)).toEqual({
+      step: 'fail',
+      code: 'attempt_timeout',
+    });
     expect(step(aRunningJob({}, cancelled), stopped(), stored)).toEqual({ step: 'fail', code: 'cancelled' });
   });
 
@@ -141,17 +202,30 @@ describe('decide about a task that is gone', () => {
     expect(step(aRunningJob(), stopped(), failed(code))).toEqual(expected);
   });
 
-  it.each(['platform', 'capacity', 'interrupted'] as const)('fails when the budget for %s retries is used up', (cause) => {
-    const code = ({ platform: 'platform_error', capacity: 'capacity_unavailable', interrupted: 'capacity_interrupted' } as const)[cause];
-    const used = { platform: 0, capacity: 0, interrupted: 0, shrunk: 0, [cause]: 2 };
-    expect(step(aRunningJob({}, { retries: used }), stopped(), failed(code))).toEqual({ step: 'fail', code });
-  });
+  it.each(['platform', 'capacity', 'interrupted'] as const)(
+    'fails when the budget for %s retries is used up',
+    (cause) => {
+      const code = (
+        { platform: 'platform_error', capacity: 'capacity_unavailable', interrupted: 'capacity_interrupted' } as const
+      )[cause];
+      const used = { platform: 0, capacity: 0, interrupted: 0, shrunk: 0, [cause]: 2 };
+      expect(step(aRunningJob({}, { retries: used }), stopped(), failed(code))).toEqual({ step: 'fail', code });
+    },
+  );
 
   it('doubles the backoff up to its limit', () => {
     const ended = { epoch: 1, claimedAtMs: 1, startedAtMs: null, endedAtMs: 2, code: null };
     const after = (earlier: number): Step =>
-      step(aRunningJob({}, { endedAttempts: Array.from({ length: earlier }, () => ended) }), stopped('interrupted', null));
-    const at = (ms: number): Step => ({ step: 'retry', code: 'capacity_interrupted', notBeforeMs: NOW_MS + ms, shrink: 'no' });
+      step(
+        aRunningJob({}, { endedAttempts: Array.from({ length: earlier }, () => ended) }),
+        stopped('interrupted', null),
+      );
+    const at = (ms: number): Step => ({
+      step: 'retry',
+      code: 'capacity_interrupted',
+      notBeforeMs: NOW_MS + ms,
+      shrink: 'no',
+    });
     expect([after(0), after(1), after(2), after(3)]).toEqual([at(200), at(400), at(800), at(1_000)]);
   });
 
@@ -165,7 +239,10 @@ describe('decide about a task that is gone', () => {
 
   it('does not retry past a deadline or past the last attempt', () => {
     const gone = stopped('interrupted', null);
-    expect(step(aRunningJob({}, { totalDeadlineAtMs: NOW_MS }), gone)).toEqual({ step: 'fail', code: 'deadline_exceeded' });
+    expect(step(aRunningJob({}, { totalDeadlineAtMs: NOW_MS }), gone)).toEqual({
+      step: 'fail',
+      code: 'deadline_exceeded',
+    });
     expect(step(aRunningJob({ epoch: 20 }), gone)).toEqual({ step: 'fail', code: 'capacity_interrupted' });
   });
 });
@@ -202,7 +279,8 @@ function* everyJob(): Generator<JobRecord> {
           for (const intendedAtMs of times) {
             for (const missingSinceMs of times) {
               for (const claimedAtMs of [1_000, 11_990]) {
-                const intended = intendedAtMs === null ? null : ({ code: 'attempt_timeout', atMs: intendedAtMs } as const);
+                const intended =
+                  intendedAtMs === null ? null : ({ code: 'attempt_timeout', atMs: intendedAtMs } as const);
                 const attempt = anAttempt({ task, intent: intended, missingSinceMs, claimedAtMs });
                 yield aJob({ phase, cancelRequestedAtMs, totalDeadlineAtMs, attempt });
               }
@@ -229,7 +307,11 @@ function eventsOf(taken: Step): JobEvent[] {
     case 'claim':
       return [{ type: 'claimed', atMs }];
     case 'launch':
-      return [{ type: 'taskSeen', task: 'task' }, { type: 'dispatchFailed' }, { type: 'intended', code: 'platform_error', atMs }];
+      return [
+        { type: 'taskSeen', task: 'task' },
+        { type: 'dispatchFailed' },
+        { type: 'intended', code: 'platform_error', atMs },
+      ];
     case 'wait':
     case 'stop':
       if (taken.note === null) return [];

@@ -38,7 +38,8 @@ export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobP
   if (job.phase === 'queued') return decideQueued(job, nowMs);
   const { attempt } = job;
   const { observation } = sight;
-  if (attempt === null || observation === null) throw new Error('an attempt in flight must be observed before deciding');
+  if (attempt === null || observation === null)
+    throw new Error('an attempt in flight must be observed before deciding');
 
   const gone = goneTask(attempt, sight, nowMs, policy);
   if (gone !== null) return leave(job, attempt, settle(job, attempt, gone, sight.report), nowMs, policy);
@@ -112,7 +113,8 @@ function budgetLeft(job: JobRecord, code: FailureCode, policy: JobPolicy): boole
 /** Exponential backoff without jitter: decide is pure, and a pool's slots spread the retries already. */
 function retry(job: JobRecord, code: FailureCode, shrink: 'yes' | 'no', nowMs: number, policy: JobPolicy): Step {
   const earlier = job.endedAttempts.length;
-  const backoffMs = shrink === 'yes' ? 0 : Math.min(policy.backoffMaxMs, policy.backoffBaseMs * 2 ** Math.min(earlier, 16));
+  const backoffMs =
+    shrink === 'yes' ? 0 : Math.min(policy.backoffMaxMs, policy.backoffBaseMs * 2 ** Math.min(earlier, 16));
   return { step: 'retry', code, notBeforeMs: nowMs + backoffMs, shrink };
 }
 
@@ -130,7 +132,13 @@ function decideEnding(
   return { step: 'stop', mode, note: news(attempt, seen.ref) };
 }
 
-function reasonToEnd(job: JobRecord, attempt: Attempt, sight: Sight, nowMs: number, policy: JobPolicy): FailureCode | null {
+function reasonToEnd(
+  job: JobRecord,
+  attempt: Attempt,
+  sight: Sight,
+  nowMs: number,
+  policy: JobPolicy,
+): FailureCode | null {
   if (job.cancelRequestedAtMs !== null) return 'cancelled';
   // Stored results only wait for their task to be gone: no deadline takes them away.
   if (sight.report?.result === 'stored') return null;

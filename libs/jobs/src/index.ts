@@ -9,7 +9,13 @@ export { assertPolicy, LOCAL_POLICY, type JobPolicy } from './policy.ts';
 export type { Clients } from './ports/clients.ts';
 export type { Delivery, JobQueue } from './ports/job-queue.ts';
 export type { CreateResult, IdempotencyClaim, JobStore, Room, SaveResult, StoredJob } from './ports/job-store.ts';
-export { ObjectNotFound, type ByteRange, type ObjectInfo, type ObjectStore, type PutResult } from './ports/object-store.ts';
+export {
+  ObjectNotFound,
+  type ByteRange,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutResult,
+} from './ports/object-store.ts';
 export type {
   LaunchResult,
   ListedTask,

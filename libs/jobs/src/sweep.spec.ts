@@ -6,7 +6,8 @@ import type { JobRecord } from '@bpi/job-contract';
 
 const NOW_MS = 50_000;
 const clock = { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS };
-const ended = (phase: 'completed' | 'failed' | 'queued'): JobRecord => aJob({ phase, attempt: anAttempt({ epoch: 2 }) });
+const ended = (phase: 'completed' | 'failed' | 'queued'): JobRecord =>
+  aJob({ phase, attempt: anAttempt({ epoch: 2 }) });
 
 describe('isOrphan', () => {
   it.each<[string, JobRecord | null, number, boolean]>([

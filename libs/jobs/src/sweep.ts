@@ -1,4 +1,13 @@
-import { errorFields, isTerminal, jobIdOfKey, isJobId, JOBS_PREFIX, jobPrefix, type JobId, type JobRecord } from '@bpi/job-contract';
+import {
+  errorFields,
+  isTerminal,
+  jobIdOfKey,
+  isJobId,
+  JOBS_PREFIX,
+  jobPrefix,
+  type JobId,
+  type JobRecord,
+} from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
 import { deadlinePassed } from './decide.ts';
 import type { ListedTask } from './ports/task-runner.ts';
@@ -26,7 +35,10 @@ export async function sweep(context: AdvanceContext, signal: AbortSignal): Promi
   const freeByPool = new Map<string, number>();
   let after: { createdAtMs: number; jobId: JobRecord['jobId'] } | undefined;
   for (let page = 0; page < SWEEP_LIMITS.pagesMax && !signal.aborted; page += 1) {
-    const jobs = await context.store.listActive({ limit: SWEEP_LIMITS.pageJobs, ...(after === undefined ? {} : { after }) });
+    const jobs = await context.store.listActive({
+      limit: SWEEP_LIMITS.pageJobs,
+      ...(after === undefined ? {} : { after }),
+    });
     for (const job of jobs) {
       if (signal.aborted) break;
       await sweepJob(context, job, freeByPool, swept);
@@ -51,7 +63,8 @@ export async function sweepJob(
       swept.woken += 1;
       return;
     }
-    const waitsForRoom = job.phase === 'queued' && job.cancelRequestedAtMs === null && !deadlinePassed(job, context.clock.nowMs());
+    const waitsForRoom =
+      job.phase === 'queued' && job.cancelRequestedAtMs === null && !deadlinePassed(job, context.clock.nowMs());
     if (!waitsForRoom) await advance(context, job.jobId);
     await removeLeftovers(context, job.jobId, dueLeftovers(context, job));
   } catch (error) {
@@ -63,7 +76,11 @@ export async function sweepJob(
  * A queued job whose time has come gets a new wake-up only while its pool has a free slot for it. With free slots
  * the queue is empty or its message was lost, so this stays bounded however long the queue is.
  */
-async function wakeIfClaimable(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>): Promise<boolean> {
+async function wakeIfClaimable(
+  context: AdvanceContext,
+  job: JobRecord,
+  freeByPool: Map<string, number>,
+): Promise<boolean> {
   const due = job.phase === 'queued' && job.cancelRequestedAtMs === null && job.notBeforeMs <= context.clock.nowMs();
   if (!due || deadlinePassed(job, context.clock.nowMs())) return false;
   const free = freeByPool.get(job.pool) ?? (await context.store.room(job.pool)).free;

@@ -1,4 +1,12 @@
-import { holdsSlot, isTerminal, jobRecordSchema, PHASES, TRANSITIONS, type JobRecord, type Phase } from '@bpi/job-contract';
+import {
+  holdsSlot,
+  isTerminal,
+  jobRecordSchema,
+  PHASES,
+  TRANSITIONS,
+  type JobRecord,
+  type Phase,
+} from '@bpi/job-contract';
 import { describe, expect, it } from '@jest/globals';
 import { aJob, aLaunchingJob, anAttempt, aRunningJob } from './a-job.ts';
 import type { JobEvent } from './job-event.ts';
@@ -60,22 +68,25 @@ function jobIn(phase: Phase): JobRecord {
 const PAIRS = PHASES.flatMap((phase) => Object.values(EVENTS).map((event) => ({ phase, event })));
 
 describe('transition', () => {
-  it.each(PAIRS.map(({ phase, event }) => [phase, event.type, event] as const))('%s, %s: legal as the table says', (phase, type, event) => {
-    const before = jobIn(phase);
-    const { from, to } = LEGAL[type];
-    if (!from.includes(phase)) {
-      expect(() => transition(before, event)).toThrow(IllegalTransition);
-      return;
-    }
-    const change = transition(before, event);
-    expect(change.after.phase).toBe(to ?? phase);
-    expect(change.after.version).toBe(before.version + 1);
-    expect(change.before).toBe(before);
-    expect(jobRecordSchema.safeParse(change.after).success).toBe(true);
-    const row = TRANSITIONS.find((candidate) => candidate.from === phase && candidate.to === change.after.phase);
-    expect(change.slot).toBe(phase === change.after.phase ? 'keep' : row?.slot);
-    assertChange(change);
-  });
+  it.each(PAIRS.map(({ phase, event }) => [phase, event.type, event] as const))(
+    '%s, %s: legal as the table says',
+    (phase, type, event) => {
+      const before = jobIn(phase);
+      const { from, to } = LEGAL[type];
+      if (!from.includes(phase)) {
+        expect(() => transition(before, event)).toThrow(IllegalTransition);
+        return;
+      }
+      const change = transition(before, event);
+      expect(change.after.phase).toBe(to ?? phase);
+      expect(change.after.version).toBe(before.version + 1);
+      expect(change.before).toBe(before);
+      expect(jobRecordSchema.safeParse(change.after).success).toBe(true);
+      const row = TRANSITIONS.find((candidate) => candidate.from === phase && candidate.to === change.after.phase);
+      expect(change.slot).toBe(phase === change.after.phase ? 'keep' : row?.slot);
+      assertChange(change);
+    },
+  );
 
   it('makes every row of TRANSITIONS possible and no other change of phase', () => {
     const made = new Set<string>();

@@ -156,7 +156,11 @@ function retried(job: JobRecord, event: Extract<JobEvent, { type: 'retried' }>):
 
 function failed(job: JobRecord, event: Extract<JobEvent, { type: 'failed' }>): Partial<JobRecord> {
   if (isTerminal(job.phase)) throw new IllegalTransition(job.phase, event.type);
-  const end = { phase: 'failed', endedAtMs: event.atMs, error: { code: event.code, fault: faultOf(event.code) } } as const;
+  const end = {
+    phase: 'failed',
+    endedAtMs: event.atMs,
+    error: { code: event.code, fault: faultOf(event.code) },
+  } as const;
   return holdsSlot(job.phase) ? { ...leaving(job, liveAttempt(job, event), event), ...end } : end;
 }
 

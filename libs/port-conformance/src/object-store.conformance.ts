@@ -164,7 +164,11 @@ function describeGet(harness: () => ObjectStoreHarness): void {
   it('refuses a part that begins behind the end, or ends before it begins', async () => {
     const { objects } = harness();
     await put(objects, KEY, '0123456789');
-    for (const range of [{ start: 10, end: 11 }, { start: 5, end: 4 }, { start: -1, end: 4 }]) {
+    for (const range of [
+      { start: 10, end: 11 },
+      { start: 5, end: 4 },
+      { start: -1, end: 4 },
+    ]) {
       await expect(objects.get(KEY, range)).rejects.toBeInstanceOf(RangeError);
     }
   });

@@ -10,7 +10,8 @@ import { isLive, isLiveAsKnown, taskOf, type World } from './world.ts';
 export function checkSave(at: { stored: JobRecord; change: Change; world: World; job: number }): void {
   const { stored, change, world, job } = at;
   const { after } = change;
-  if (isTerminal(stored.phase) && after.phase !== stored.phase) throw new Violation('oneEnd', `${stored.phase} to ${after.phase}`);
+  if (isTerminal(stored.phase) && after.phase !== stored.phase)
+    throw new Violation('oneEnd', `${stored.phase} to ${after.phase}`);
   if (stored.result !== null && JSON.stringify(after.result) !== JSON.stringify(stored.result)) {
     throw new Violation('onePublication', 'a published result changed');
   }
@@ -28,8 +29,10 @@ function checkPublication({ stored, change, world, job }: Parameters<typeof chec
   if (stored.cancelRequestedAtMs !== null) throw new Violation('cancelHolds', 'a cancelled job was published');
   if (after.result?.epoch !== epoch) throw new Violation('onePublication', 'the result is not of the last claim');
   const own = JSON.stringify(manifestOf(after.jobId, epoch));
-  if (JSON.stringify(after.result.manifest) !== own) throw new Violation('onePublication', 'the manifest is of another attempt');
-  if (taskOf(world, job, epoch)?.report !== 'stored') throw new Violation('onePublication', 'the attempt stored no such report');
+  if (JSON.stringify(after.result.manifest) !== own)
+    throw new Violation('onePublication', 'the manifest is of another attempt');
+  if (taskOf(world, job, epoch)?.report !== 'stored')
+    throw new Violation('onePublication', 'the attempt stored no such report');
 }
 
 function checkLeft({ stored, change, world, job }: Parameters<typeof checkSave>[0]): void {
@@ -38,7 +41,8 @@ function checkLeft({ stored, change, world, job }: Parameters<typeof checkSave>[
   const task = taskOf(world, job, attempt.epoch);
   if (isLiveAsKnown(task)) throw new Violation('oneTask', `attempt ${attempt.epoch} is left while its task lives`);
   const ended = change.event !== 'published' && attempt.intent === null && stored.cancelRequestedAtMs === null;
-  if (ended && task?.report === 'stored' && task.zombie === 'no') throw new Violation('workKept', `attempt ${attempt.epoch}`);
+  if (ended && task?.report === 'stored' && task.zombie === 'no')
+    throw new Violation('workKept', `attempt ${attempt.epoch}`);
 }
 
 export function checkPool(store: Store, slots: number): void {
@@ -56,7 +60,8 @@ export function checkLaunchCall(node: Node, atMs: number, policy: JobPolicy): vo
   };
   if (node.lastTick >= policy.launchLeaseMs) broken('the lease is over');
   const attempt = known?.attempt ?? null;
-  if (attempt === null || attempt.intent !== null || known?.cancelRequestedAtMs !== null) return broken('an end was intended');
+  if (attempt === null || attempt.intent !== null || known?.cancelRequestedAtMs !== null)
+    return broken('an end was intended');
   if (atMs - attempt.claimedAtMs >= policy.launchWindowMs) broken('the window is over');
 }
 
@@ -77,7 +82,8 @@ export function checkStop(at: { store: Store; world: World; job: number; epoch: 
 }
 
 export function checkShown(store: Store, job: number, epoch: number): void {
-  if (store.jobs[job]?.result?.epoch !== epoch) throw new Violation('onePublication', 'another attempt is shown than published');
+  if (store.jobs[job]?.result?.epoch !== epoch)
+    throw new Violation('onePublication', 'another attempt is shown than published');
 }
 
 /** Everything is over and tidied up: where every path must be able to end. */

@@ -68,7 +68,8 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
 function placeOf(key: string, jobIds: readonly JobId[]): { job: number; epoch: number } {
   for (const [job, jobId] of jobIds.entries()) {
     for (let epoch = 1; epoch <= LIMITS.attemptsMax; epoch += 1) {
-      if (key === reportKey(jobId, epoch) || key === attemptArtifactKey(jobId, epoch, SHOWN_ARTIFACT)) return { job, epoch };
+      if (key === reportKey(jobId, epoch) || key === attemptArtifactKey(jobId, epoch, SHOWN_ARTIFACT))
+        return { job, epoch };
     }
   }
   throw new Error('the model has no such object');

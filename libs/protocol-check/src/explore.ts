@@ -49,7 +49,8 @@ class Explorer {
       }
       violation = await this.#visit(next);
       next += 1;
-      if (this.#keys.length > bounds.statesMax) throw new Error(`more than ${bounds.statesMax} states: tighten the bounds`);
+      if (this.#keys.length > bounds.statesMax)
+        throw new Error(`more than ${bounds.statesMax} states: tighten the bounds`);
     }
     violation ??= await this.#findTrapped();
     const seconds = (performance.now() - startedMs) / 1_000;
@@ -65,7 +66,8 @@ class Explorer {
     this.#keys.push(key);
     this.#parents.push(parent);
     const { stores, worlds } = this.#model;
-    if (state.workers.length === 0 && isSettled(stores.valueOf(state.store), worlds.valueOf(state.world))) this.#settled.push(id);
+    if (state.workers.length === 0 && isSettled(stores.valueOf(state.store), worlds.valueOf(state.world)))
+      this.#settled.push(id);
     return id;
   }
 
@@ -104,12 +106,18 @@ class Explorer {
     const labels: string[] = [];
     for (const [step, from] of path.slice(0, -1).entries()) {
       const to = path[step + 1];
-      const found = (await moves(this.#model, this.#state(from))).find(({ state }) => this.#ids.get(keyOf(state)) === to);
+      const found = (await moves(this.#model, this.#state(from))).find(
+        ({ state }) => this.#ids.get(keyOf(state)) === to,
+      );
       labels.push(found?.label ?? '?');
     }
     const { store, world } = this.#state(id);
     const { jobs } = this.#model.stores.valueOf(store);
-    return [...labels, JSON.stringify(jobs.map(({ phase, attempt }) => ({ phase, attempt }))), JSON.stringify(this.#model.worlds.valueOf(world))];
+    return [
+      ...labels,
+      JSON.stringify(jobs.map(({ phase, attempt }) => ({ phase, attempt }))),
+      JSON.stringify(this.#model.worlds.valueOf(world)),
+    ];
   }
 }
 

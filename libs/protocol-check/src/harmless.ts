@@ -57,7 +57,10 @@ function launches(effect: { job: number; epoch: number }): Told[] {
     { kind: 'refused', code: 'model_unavailable' },
     { kind: 'refused', code: 'platform_error' },
   ];
-  const told = answers.map((value): Told => ({ key: `launch${JSON.stringify(value)}`, reply: { kind: 'value', value } }));
+  const told = answers.map((value): Told => ({
+    key: `launch${JSON.stringify(value)}`,
+    reply: { kind: 'value', value },
+  }));
   return [...told, { key: 'launch throws', reply: { kind: 'error' } }];
 }
 

@@ -15,7 +15,9 @@ for (const bounds of values.large ? [...CI_RUNS, ...LARGE_RUNS] : CI_RUNS) {
 for (const { bounds, breaks, name, protocol } of VARIANTS) {
   const found = await explore(bounds, protocol);
   const caught = found.violation?.invariant === breaks;
-  process.stdout.write(`variant ${name}: ${caught ? `caught by ${breaks}` : 'NOT CAUGHT'} after ${found.states} states\n`);
+  process.stdout.write(
+    `variant ${name}: ${caught ? `caught by ${breaks}` : 'NOT CAUGHT'} after ${found.states} states\n`,
+  );
   if (!caught) wrong += 1;
 }
 process.exitCode = wrong === 0 ? 0 : 1;

@@ -54,7 +54,12 @@ export class Model {
     this.bounds = bounds;
     this.protocol = protocol;
     const policy = { ...bounds.policy, ...protocol.policy };
-    this.replay = new Replay(protocol.programs, policy, protocol.rules === null ? {} : { rules: protocol.rules }, JOB_IDS);
+    this.replay = new Replay(
+      protocol.programs,
+      policy,
+      protocol.rules === null ? {} : { rules: protocol.rules },
+      JOB_IDS,
+    );
   }
 
   first(): State {

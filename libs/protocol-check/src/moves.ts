@@ -30,7 +30,8 @@ export async function moves(model: Model, state: State): Promise<Move[]> {
   };
   for (let at = 0; at < state.workers.length; at += 1) {
     for (const { label, draft } of await workerSteps(model, from(), at)) add(label, draft, true);
-    if (world.budgets.crashes > 0) add('worker crashes', without({ ...from(), world: spent(world, 'crashes') }, at), false);
+    if (world.budgets.crashes > 0)
+      add('worker crashes', without({ ...from(), world: spent(world, 'crashes') }, at), false);
   }
   for (let job = 0; job < store.jobs.length; job += 1) {
     if (state.workers.length < model.bounds.workers) {
@@ -40,7 +41,8 @@ export async function moves(model: Model, state: State): Promise<Move[]> {
       const cancelled = await cancel(model, { ...from(), world: spent(world, 'cancels') }, job);
       if (cancelled !== null) add(`client cancels job ${job}`, cancelled, false);
     }
-    for (const { label, world: next, sure } of runnerMoves(world, job)) add(`job ${job} ${label}`, { ...from(), world: next }, sure);
+    for (const { label, world: next, sure } of runnerMoves(world, job))
+      add(`job ${job} ${label}`, { ...from(), world: next }, sure);
     if (world.budgets.deadlines > 0) add(DEADLINE, deadlineFalls(from(), job), true);
   }
   const later = tick(model, from());
@@ -51,18 +53,28 @@ export async function moves(model: Model, state: State): Promise<Move[]> {
 /** The saves and ticks once more, with an idle worker that looked at a job right before. */
 async function overtaken(model: Model, state: State, found: readonly Move[]): Promise<Move[]> {
   if (state.workers.length >= model.bounds.workers) return [];
-  const before: Draft = { store: model.stores.valueOf(state.store), world: model.worlds.valueOf(state.world), workers: [] };
+  const before: Draft = {
+    store: model.stores.valueOf(state.store),
+    world: model.worlds.valueOf(state.world),
+    workers: [],
+  };
   const more: Move[] = [];
   for (let job = 0; job < before.store.jobs.length; job += 1) {
     const [looker] = (await looked(model, before, { program: 'advance', job, given: null })).workers;
     if (looker === undefined) continue;
     for (const { label, state: next } of found) {
       if (next.store === state.store && label !== TICK) continue;
-      const draft: Draft = { store: model.stores.valueOf(next.store), world: model.worlds.valueOf(next.world), workers: [...next.workers] };
-      const behind = label === TICK ? stalled(draft, looker) : wasSaved(model, before, draft, job) ? saverOf(label, looker) : null;
+      const draft: Draft = {
+        store: model.stores.valueOf(next.store),
+        world: model.worlds.valueOf(next.world),
+        workers: [...next.workers],
+      };
+      const behind =
+        label === TICK ? stalled(draft, looker) : wasSaved(model, before, draft, job) ? saverOf(label, looker) : null;
       if (behind === null || next.workers.length >= model.bounds.workers) continue;
       const after = await runOn(model, draft, behind);
-      if (after.workers.length > draft.workers.length) more.push({ label: `${label}, after a look`, state: stateOf(model, after), sure: false });
+      if (after.workers.length > draft.workers.length)
+        more.push({ label: `${label}, after a look`, state: stateOf(model, after), sure: false });
     }
   }
   return more;
@@ -107,7 +119,11 @@ async function workerSteps(model: Model, draft: Draft, at: number): Promise<{ la
   const steps: { label: string; draft: Draft }[] = [];
   for (const outcome of outcomes({ model, ...draft, worker, node }, node.effect)) {
     const others = draft.workers.filter((_, index) => index !== at);
-    const next = await replied(model, { store: outcome.store, world: outcome.world, workers: others }, { worker, node, outcome });
+    const next = await replied(
+      model,
+      { store: outcome.store, world: outcome.world, workers: others },
+      { worker, node, outcome },
+    );
     steps.push({ label: `worker (${node.program}): ${outcome.label}`, draft: next });
   }
   return steps;
@@ -151,7 +167,8 @@ async function runOn(model: Model, draft: Draft, worker: Worker): Promise<Draft>
   const node = model.replay.node(worker.node);
   const { effect } = node;
   if (effect === null) return draft;
-  if (effect.call === 'launch' && worker.ageTicks === node.lastTick) checkLaunchCall(node, NOW_MS + node.lastTick, model.bounds.policy);
+  if (effect.call === 'launch' && worker.ageTicks === node.lastTick)
+    checkLaunchCall(node, NOW_MS + node.lastTick, model.bounds.policy);
   const unseen =
     model.bounds.reductions === 'on' &&
     (effect.call === 'send' ||
@@ -184,19 +201,28 @@ function single<T>(all: readonly T[]): T {
  * what follows that at once, is part of the beginning: to look and then wait while nothing is saved and no time passes
  * is the same as to begin later. Where something is saved or time passes, `overtaken` adds those who looked before.
  */
-async function begin(model: Model, draft: Draft, start: { program: ProgramName; job: number; given: Given | null }): Promise<Draft> {
+async function begin(
+  model: Model,
+  draft: Draft,
+  start: { program: ProgramName; job: number; given: Given | null },
+): Promise<Draft> {
   let now = await looked(model, draft, start);
   const at = now.workers.length - 1;
   const effect = at < draft.workers.length ? null : model.replay.node(now.workers[at]?.node ?? -1).effect;
   if (start.program !== 'advance' || model.bounds.reductions === 'off') return now;
-  if (effect?.call === 'inspect' || effect?.call === 'save' || effect?.call === 'show') now = single(await workerSteps(model, now, at)).draft;
+  if (effect?.call === 'inspect' || effect?.call === 'save' || effect?.call === 'show')
+    now = single(await workerSteps(model, now, at)).draft;
   // What is published never changes: showing it again and noting that is one step.
   if (effect?.call === 'show' && now.workers.length > at) now = single(await workerSteps(model, now, at)).draft;
   return now;
 }
 
 /** A program begins and has its first reply. */
-async function looked(model: Model, draft: Draft, start: { program: ProgramName; job: number; given: Given | null }): Promise<Draft> {
+async function looked(
+  model: Model,
+  draft: Draft,
+  start: { program: ProgramName; job: number; given: Given | null },
+): Promise<Draft> {
   const node = await model.replay.start(start.program, start.job, start.given);
   if (node.effect === null) return draft;
   const worker: Worker = { node: node.id, ageTicks: 0, known: STALE };
@@ -216,14 +242,23 @@ async function starts(model: Model, draft: Draft, job: number): Promise<Start[]>
   const record = draft.store.jobs[job];
   if (record === undefined) throw new Error('no such job');
   const found: Start[] = [];
-  const add = async (label: string, start: { program: ProgramName; given: Given | null }, sure: boolean): Promise<void> => {
+  const add = async (
+    label: string,
+    start: { program: ProgramName; given: Given | null },
+    sure: boolean,
+  ): Promise<void> => {
     const begun = await begin(model, draft, { ...start, job });
-    if (begun.workers.length > draft.workers.length || begun.store !== draft.store) found.push({ label, draft: begun, sure });
+    if (begun.workers.length > draft.workers.length || begun.store !== draft.store)
+      found.push({ label, draft: begun, sure });
   };
   if (job === 0) await add('sweep lists tasks', { program: 'orphans', given: null }, true);
   const swept = isActive(record) ? await sweptFirst(model, draft, job, record) : 'nothing';
-  const due = dueLeftovers({ clock: { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS }, policy: model.bounds.policy }, record);
-  if (due.length > 0 && (swept === 'remove' || swept === 'advance')) found.push(...(await removals(model, draft, job, due)));
+  const due = dueLeftovers(
+    { clock: { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS }, policy: model.bounds.policy },
+    record,
+  );
+  if (due.length > 0 && (swept === 'remove' || swept === 'advance'))
+    found.push(...(await removals(model, draft, job, due)));
   await add(`advance job ${job}`, { program: 'advance', given: null }, swept === 'wake' || swept === 'advance');
   return found;
 }
@@ -262,7 +297,8 @@ async function sweptFirst(model: Model, draft: Draft, job: number, record: JobRe
   if (node.effect === null) return 'nothing';
   if (node.effect.call === 'send') return 'wake';
   if (node.effect.call === 'remove') return 'remove';
-  if (node.effect.call !== 'get' || node.effect.job !== job) throw new Error('the sweep begins in a way the model does not know');
+  if (node.effect.call !== 'get' || node.effect.job !== job)
+    throw new Error('the sweep begins in a way the model does not know');
   return 'advance';
 }
 
@@ -278,7 +314,9 @@ async function cancel(model: Model, draft: Draft, job: number): Promise<Draft | 
 
 function deadlineFalls(draft: Draft, job: number): Draft {
   const jobs = draft.store.jobs.map((record, at) =>
-    at === job && record.totalDeadlineAtMs === NEVER_MS && !isTerminal(record.phase) ? { ...record, totalDeadlineAtMs: 0 } : record,
+    at === job && record.totalDeadlineAtMs === NEVER_MS && !isTerminal(record.phase)
+      ? { ...record, totalDeadlineAtMs: 0 }
+      : record,
   );
   return { ...draft, store: { ...draft.store, jobs }, world: spent(draft.world, 'deadlines') };
 }

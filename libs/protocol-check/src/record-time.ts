@@ -59,8 +59,18 @@ export function normalized(job: JobRecord, policy: JobPolicy): JobRecord {
     attempt: job.attempt === null ? null : normalizedAttempt(job, job.attempt, policy),
     endedAttempts: over
       ? []
-      : job.endedAttempts.map(({ epoch }) => ({ epoch, claimedAtMs: PAST_MS, startedAtMs: null, endedAtMs: PAST_MS, code: null })),
-    leftovers: job.leftovers.map(({ epoch, task, endedAtMs }) => ({ epoch, task, endedAtMs: notOlder(endedAtMs, policy.taskKeptMs) })),
+      : job.endedAttempts.map(({ epoch }) => ({
+          epoch,
+          claimedAtMs: PAST_MS,
+          startedAtMs: null,
+          endedAtMs: PAST_MS,
+          code: null,
+        })),
+    leftovers: job.leftovers.map(({ epoch, task, endedAtMs }) => ({
+      epoch,
+      task,
+      endedAtMs: notOlder(endedAtMs, policy.taskKeptMs),
+    })),
   };
 }
 

@@ -38,7 +38,9 @@ describe('the reductions of the exploration', () => {
       const bounds = oneJob(name, trouble, { policy: { ...TINY_POLICY, retriesMax } });
       const reduced = await situations(bounds);
       const whole = await situations({ ...bounds, reductions: 'off' });
-      process.stdout.write(`protocol-check: ${name}: ${reduced.states} of ${whole.states} states, ${whole.found.size} situations\n`);
+      process.stdout.write(
+        `protocol-check: ${name}: ${reduced.states} of ${whole.states} states, ${whole.found.size} situations\n`,
+      );
       expect(reduced.states).toBeLessThan(whole.states);
       expect([...reduced.found].sort()).toEqual([...whole.found].sort());
     },

@@ -107,7 +107,9 @@ export class Replay {
         return new Promise(() => {});
       }
       clockMs = NOW_MS + next.atTick;
-      return next.reply.kind === 'value' ? Promise.resolve(next.reply.value) : Promise.reject(new Error('a port failed'));
+      return next.reply.kind === 'value'
+        ? Promise.resolve(next.reply.value)
+        : Promise.reject(new Error('a port failed'));
     };
     const context: AdvanceContext = {
       ...effectPorts(call, this.#jobIds),
@@ -131,7 +133,8 @@ export class Replay {
       if (at.program === 'advance') await this.#programs.advance(context, jobId);
       else if (at.program === 'cancel') await this.#programs.cancelJob(context, jobId);
       else if (at.program === 'orphans') await this.#programs.stopOrphans(context);
-      else if (at.given !== null && 'due' in at.given) await this.#programs.removeLeftovers(context, jobId, at.given.due);
+      else if (at.given !== null && 'due' in at.given)
+        await this.#programs.removeLeftovers(context, jobId, at.given.due);
       else if (at.given !== null) await this.#programs.sweepJob(context, at.given.listed);
     } catch (error) {
       if (!(error instanceof Error) || error.message !== 'a port failed') throw error;

@@ -55,7 +55,8 @@ export function outcomes(at: At, effect: Effect): Outcome[] {
     }
     case 'remove': {
       const task = taskOf(world, effect.job, effect.epoch);
-      const gone = task?.state === 'ended' ? withTask(world, effect.job, effect.epoch, { ...NEW_TASK, state: 'removed' }) : world;
+      const gone =
+        task?.state === 'ended' ? withTask(world, effect.job, effect.epoch, { ...NEW_TASK, state: 'removed' }) : world;
       return [{ ...same(at, 'remove', undefined), world: gone }];
     }
     case 'show':
@@ -66,7 +67,15 @@ export function outcomes(at: At, effect: Effect): Outcome[] {
 
 function same({ store, world, worker }: At, label: string, value: unknown): Outcome {
   const key = value === undefined ? '' : JSON.stringify(value);
-  return { label, key: `${label}${key}`, reply: { kind: 'value', value }, store, world, known: worker.known, saved: null };
+  return {
+    label,
+    key: `${label}${key}`,
+    reply: { kind: 'value', value },
+    store,
+    world,
+    known: worker.known,
+    saved: null,
+  };
 }
 
 function idOf(job: number): (typeof JOB_IDS)[number] {
@@ -85,7 +94,12 @@ function get(at: At, job: number): Outcome {
   if (record === undefined) throw new Error('no such job');
   const stored: StoredJob = { job: shifted(record, worker.ageTicks), progress: null };
   const outcome = same(at, 'get', undefined);
-  return { ...outcome, key: `get${model.records.idOf(record)}`, reply: { kind: 'value', value: stored }, known: record.version };
+  return {
+    ...outcome,
+    key: `get${model.records.idOf(record)}`,
+    reply: { kind: 'value', value: stored },
+    known: record.version,
+  };
 }
 
 function save(at: At, { job, change }: Extract<Effect, { call: 'save' }>): Outcome {
@@ -117,7 +131,9 @@ export function observe(task: Task | null, ref: string): Observation {
 function listed({ store, world }: At): ListedTask[] {
   return store.jobs.flatMap((_, job) =>
     (world.tasks[job] ?? []).flatMap((task, index) =>
-      isShownLive(task) ? [{ jobId: idOf(job), epoch: index + 1, ref: refOf({ job, epoch: index + 1 }), live: true }] : [],
+      isShownLive(task)
+        ? [{ jobId: idOf(job), epoch: index + 1, ref: refOf({ job, epoch: index + 1 }), live: true }]
+        : [],
     ),
   );
 }
@@ -138,15 +154,20 @@ function launch(at: At, { job, epoch }: Extract<Effect, { call: 'launch' }>): Ou
 
   const lagTicks = model.bounds.lagTicks - (worker.ageTicks - node.lastTick);
   const all: Outcome[] = [];
-  const made = (from: World, stubborn: boolean): World => withTask(from, job, epoch, { ...NEW_TASK, lagTicks, stubborn });
-  const answers: { label: string; value: LaunchResult | null; world: World }[] = [{ label: 'launch', value: launched, world }];
-  if (world.budgets.throws > 0) answers.push({ label: 'launch throws, runs', value: null, world: spent(world, 'throws') });
+  const made = (from: World, stubborn: boolean): World =>
+    withTask(from, job, epoch, { ...NEW_TASK, lagTicks, stubborn });
+  const answers: { label: string; value: LaunchResult | null; world: World }[] = [
+    { label: 'launch', value: launched, world },
+  ];
+  if (world.budgets.throws > 0)
+    answers.push({ label: 'launch throws, runs', value: null, world: spent(world, 'throws') });
   for (const { label, value, world: from } of answers) {
     const add = (name: string, after: World): unknown => all.push({ ...answer(at, name, value), world: after });
     add(label, made(from, false));
     if (from.budgets.stubborn > 0) add(`${label} (stubborn)`, made(spent(from, 'stubborn'), true));
   }
-  if (world.budgets.throws > 0) all.push({ ...answer(at, 'launch throws, nothing runs', null), world: spent(world, 'throws') });
+  if (world.budgets.throws > 0)
+    all.push({ ...answer(at, 'launch throws, nothing runs', null), world: spent(world, 'throws') });
   if (world.budgets.refusals > 0) {
     for (const code of ['capacity_unavailable', 'model_unavailable', 'platform_error'] as const) {
       all.push({ ...answer(at, `launch refused ${code}`, { kind: 'refused', code }), world: spent(world, 'refusals') });
@@ -167,7 +188,9 @@ export function tidied(world: World, store: Store, keepsOldReports: boolean): Wo
   const tasks = world.tasks.map((row, job) => {
     const record = store.jobs[job];
     const current = record !== undefined && holdsSlot(record.phase) ? record.attempt?.epoch : undefined;
-    return row.map((task, index) => (task === null || index + 1 === current ? task : tidiedTask(task, keepsOldReports)));
+    return row.map((task, index) =>
+      task === null || index + 1 === current ? task : tidiedTask(task, keepsOldReports),
+    );
   });
   return { ...world, tasks };
 }
@@ -177,5 +200,3 @@ function tidiedTask(task: Task, keepsOldReports: boolean): Task {
   if (task.state !== 'ended') return task.state === 'removed' ? task : { ...task, report };
   return { ...NEW_TASK, state: 'ended', forgotten: true, report, end: { cause: 'unknown', exitCode: null } };
 }
-
-

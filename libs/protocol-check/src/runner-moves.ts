@@ -26,7 +26,15 @@ export function runnerMoves(world: World, job: number): RunnerMove[] {
 }
 
 function ended(task: Task, end: NonNullable<Task['end']>): Task {
-  return { ...task, state: 'ended', lagTicks: 0, end, asked: 'no', stubborn: false, zombie: task.zombie === 'no' ? 'no' : 'over' };
+  return {
+    ...task,
+    state: 'ended',
+    lagTicks: 0,
+    end,
+    asked: 'no',
+    stubborn: false,
+    zombie: task.zombie === 'no' ? 'no' : 'over',
+  };
 }
 
 function containerMoves(task: Task): TaskMove[] {
@@ -71,7 +79,9 @@ function zombieMoves(task: Task): TaskMove[] {
   const moves: TaskMove[] = [
     { label: 'zombie ends', task: task.zombie === 'missing' ? { ...end, forgotten: true } : end, sure: true },
   ];
-  if (task.report === null) moves.push({ label: 'zombie stores its results', task: { ...task, report: 'stored' }, sure: false });
-  if (task.zombie === 'missing') moves.push({ label: 'zombie is known again', task: { ...task, zombie: 'back' }, sure: false });
+  if (task.report === null)
+    moves.push({ label: 'zombie stores its results', task: { ...task, report: 'stored' }, sure: false });
+  if (task.zombie === 'missing')
+    moves.push({ label: 'zombie is known again', task: { ...task, zombie: 'back' }, sure: false });
   return moves;
 }

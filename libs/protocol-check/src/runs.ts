@@ -20,7 +20,11 @@ export const CI_RUNS: readonly Bounds[] = [
   oneJob('one attempt: doubtful launch, stall', { throws: 1, stalls: 1 }, attempts(1)),
   oneJob('one attempt: refusal, stall', { refusals: 1, stalls: 1 }, attempts(1)),
   oneJob('one attempt: stubborn task, deadline, cancel', { stubborn: 1, deadlines: 1, cancels: 1 }, attempts(1)),
-  oneJob('three attempts, one worker: crash, forgotten task', { crashes: 1, forgets: 1 }, { ...attempts(3), workers: 1 }),
+  oneJob(
+    'three attempts, one worker: crash, forgotten task',
+    { crashes: 1, forgets: 1 },
+    { ...attempts(3), workers: 1 },
+  ),
   oneJob(
     'two attempts, one worker: crash, cancel, stubborn, deadline',
     { crashes: 1, cancels: 1, stubborn: 1, deadlines: 1 },
@@ -51,5 +55,9 @@ export const LARGE_RUNS: readonly Bounds[] = [
     { ...attempts(2), workers: 1 },
   ),
   oneJob('two jobs, one slot: crash', { crashes: 1 }, { ...attempts(1), jobs: 2 }),
-  oneJob('two jobs, one slot, two attempts, one worker: crash', { crashes: 1 }, { ...attempts(2), jobs: 2, workers: 1 }),
+  oneJob(
+    'two jobs, one slot, two attempts, one worker: crash',
+    { crashes: 1 },
+    { ...attempts(2), jobs: 2, workers: 1 },
+  ),
 ].map((bounds) => ({ ...bounds, statesMax: 12_000_000 }));

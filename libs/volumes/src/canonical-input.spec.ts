@@ -70,8 +70,18 @@ describe('a rebuilt input', () => {
       const sourcePath = join(folder, 'source.npz');
       const targetPath = join(folder, 'input.npz');
       await writeFile(sourcePath, smallNpz(smallPrompts, smallSpacing));
-      const affine = [[-2, 0, 0, 9], [0, 3, 0, 9], [0, 0, 4, 9], [0, 0, 0, 1]] as const;
-      const summary = await rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: { spacingOrder: 'xyz', affine } });
+      const affine = [
+        [-2, 0, 0, 9],
+        [0, 3, 0, 9],
+        [0, 0, 4, 9],
+        [0, 0, 0, 1],
+      ] as const;
+      const summary = await rebuildInput({
+        sourcePath,
+        targetPath,
+        policy: testPolicy,
+        geometry: { spacingOrder: 'xyz', affine },
+      });
       expect(summary).toMatchObject({ spacingMm: [2, 3, 4], warnings: ['spacing_differs_from_affine'] });
       expect((await readCanonicalInput(targetPath)).spacing).toEqual([2, 3, 4]);
     });
@@ -101,7 +111,9 @@ describe('a rebuilt input', () => {
     await withRebuilt(smallNpz(), async (targetPath, folder) => {
       const before = await readFile(targetPath);
       const sourcePath = join(folder, 'source.npz');
-      await expect(rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY })).rejects.toMatchObject({
+      await expect(
+        rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY }),
+      ).rejects.toMatchObject({
         code: 'EEXIST',
       });
       expect(await readFile(targetPath)).toEqual(before);

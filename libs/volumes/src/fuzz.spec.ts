@@ -74,7 +74,12 @@ describe(`mutants (seed ${seed})`, () => {
         async (mutant, index) => {
           const sourcePath = join(folder, `${index}.npz`);
           await writeFile(sourcePath, mutant);
-          await rebuildInput({ sourcePath, targetPath: join(folder, `${index}.out`), policy: testPolicy, geometry: NO_GEOMETRY });
+          await rebuildInput({
+            sourcePath,
+            targetPath: join(folder, `${index}.out`),
+            policy: testPolicy,
+            geometry: NO_GEOMETRY,
+          });
           await readMask(sourcePath, {
             shape: [2, 3, 4],
             expectation: { kind: 'instances' },

@@ -164,7 +164,15 @@ describe('hostile pickles', () => {
       '\x80\x03]cnumpy.core.multiarray\nscalar\nq\0cnumpy\ndtype\nX\x05\0\0\0U1024\x89\x88\x87R(K\x03X\x01\0\0\0<NNN' +
         'J\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tbB',
     );
-    const pickle = [head, uint32(text.length), text, ascii('\x86q\x01'), ascii('Ra'), ascii('h\0h\x01Ra'.repeat(12_000)), ascii('.')];
+    const pickle = [
+      head,
+      uint32(text.length),
+      text,
+      ascii('\x86q\x01'),
+      ascii('Ra'),
+      ascii('h\0h\x01Ra'.repeat(12_000)),
+      ascii('.'),
+    ];
     const startedMs = performance.now();
     expect(await rebuild(withPickle(Buffer.concat(pickle)))).toBe('pickle_unsupported');
     expect(performance.now() - startedMs).toBeLessThan(3_000);

@@ -9,7 +9,9 @@ import type { RawMember } from './testing/raw-zip.ts';
 import type { VolumeErrorCode } from './volume-error.ts';
 
 const rebuild = (bytes: Buffer) =>
-  outcomeOf(bytes, (sourcePath, targetPath) => rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY }));
+  outcomeOf(bytes, (sourcePath, targetPath) =>
+    rebuildInput({ sourcePath, targetPath, policy: testPolicy, geometry: NO_GEOMETRY }),
+  );
 
 function extra(id: number, data: Buffer): Buffer {
   return Buffer.concat([uint16(id), uint16(data.length), data]);

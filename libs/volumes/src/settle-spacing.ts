@@ -14,7 +14,10 @@ const TOLERANCE = 0.01;
  * The voxel size to work with, (x, y, z) in mm. An affine is the more precise statement and wins: the size along each
  * axis is the length of that axis' column. `differs` tells that a spacing was given too and says something else.
  */
-export function settleSpacing(given: Spacing | null, geometry: InputGeometry): { spacingMm: Spacing | null; differs: boolean } {
+export function settleSpacing(
+  given: Spacing | null,
+  geometry: InputGeometry,
+): { spacingMm: Spacing | null; differs: boolean } {
   const own = given === null ? null : inXyz(given, geometry.spacingOrder);
   if (geometry.affine === null) return { spacingMm: own, differs: false };
   const spacingMm = voxelSizes(geometry.affine);

@@ -158,7 +158,10 @@ export function deb822Lines(text: string): readonly string[] {
 /** The same for the one-line format; options in brackets are dropped (the suite's keys are in Debian's own keyring). */
 export function oneLineEntries(text: string): readonly string[] {
   return text.split('\n').flatMap((line) => {
-    const [kind, uri, suite, ...components] = line.replace(/\[[^\]]*\]/, '').trim().split(/\s+/);
+    const [kind, uri, suite, ...components] = line
+      .replace(/\[[^\]]*\]/, '')
+      .trim()
+      .split(/\s+/);
     const usable = kind === 'deb' && uri !== undefined && suite !== undefined && components.includes('main');
     return usable && isOurSuite(suite) ? [`deb ${uri} ${suite} main`] : [];
   });

@@ -22,7 +22,9 @@ function supervise(program: string): SupervisedChild {
 
 describe('a supervised process', () => {
   it('that ends again and again ends the whole, with its own last words', async () => {
-    await expect(supervise('console.error("DATA_DIR: set it."); process.exit(1)').failed).rejects.toThrow('The worker cannot run. DATA_DIR: set it.');
+    await expect(supervise('console.error("DATA_DIR: set it."); process.exit(1)').failed).rejects.toThrow(
+      'The worker cannot run. DATA_DIR: set it.',
+    );
   });
 
   it('that aborts again and again is a crash loop too', async () => {
@@ -37,12 +39,15 @@ describe('a supervised process', () => {
     await expect(supervise(program).failed).rejects.toThrow('The worker cannot run.');
     const logged = async () => (await readFile(join(folder, 'worker.log'))).length;
     const deadlineMs = performance.now() + 10_000;
-    while ((await logged()) < 5 * bytes && performance.now() < deadlineMs) await new Promise((done) => setTimeout(done, 20));
+    while ((await logged()) < 5 * bytes && performance.now() < deadlineMs)
+      await new Promise((done) => setTimeout(done, 20));
     expect(await logged()).toBe(5 * bytes);
   });
 
   it('whose log cannot be written ends the whole with one sentence', async () => {
     await rm(folder, { recursive: true });
-    await expect(supervise('setInterval(() => {}, 1000)').failed).rejects.toThrow('The worker cannot run. Its log cannot be written');
+    await expect(supervise('setInterval(() => {}, 1000)').failed).rejects.toThrow(
+      'The worker cannot run. Its log cannot be written',
+    );
   });
 });

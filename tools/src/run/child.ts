@@ -35,7 +35,9 @@ export class SupervisedChild {
 
   /** For tests: what the next start adds to the environment, and takes from it (undefined). */
   changeEnv(changes: Record<string, string | undefined>): void {
-    const kept = Object.entries({ ...this.#env, ...changes }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+    const kept = Object.entries({ ...this.#env, ...changes }).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    );
     this.#env = Object.fromEntries(kept);
   }
 
@@ -53,8 +55,12 @@ export class SupervisedChild {
     const env = this.#env;
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const logFile = createWriteStream(logPath, { flags: 'a', mode: 0o600 });
-    logFile.once('error', ({ message }) => this.#cannotRun(`Its log cannot be written (${message}): free space or choose another data folder.`));
-    child.once('error', ({ message }) => this.#cannotRun(`It does not start (${message}): free memory or processes and retry.`));
+    logFile.once('error', ({ message }) =>
+      this.#cannotRun(`Its log cannot be written (${message}): free space or choose another data folder.`),
+    );
+    child.once('error', ({ message }) =>
+      this.#cannotRun(`It does not start (${message}): free memory or processes and retry.`),
+    );
     let complaint = '';
     child.stdout.pipe(logFile, { end: false });
     child.stderr.setEncoding('utf8').on('data', (text: string) => {

@@ -49,7 +49,11 @@ export class Client {
     if (request.geometry !== undefined) form.set('geometry', JSON.stringify(request.geometry));
     form.set('file', await openAsBlob(request.inputPath), 'input.npz');
     const key = request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey };
-    const answer = await fetch(`${this.#url}/infer`, { method: 'POST', body: form, headers: { ...this.#headers, ...key } });
+    const answer = await fetch(`${this.#url}/infer`, {
+      method: 'POST',
+      body: form,
+      headers: { ...this.#headers, ...key },
+    });
     return submittedSchema.parse(await bodyOf(answer));
   }
 
@@ -66,7 +70,8 @@ export class Client {
     await mkdir(folder, { recursive: true });
     for (const artifact of result.artifacts) {
       const answer = await this.#get(artifact.url);
-      if (!answer.ok || answer.body === null) throw new Error(`The artifact ${artifact.name} could not be downloaded: try again.`);
+      if (!answer.ok || answer.body === null)
+        throw new Error(`The artifact ${artifact.name} could not be downloaded: try again.`);
       const hash = createHash('sha256');
       const hashing = new Transform({
         transform(chunk: Buffer, _encoding, done) {
@@ -75,7 +80,8 @@ export class Client {
         },
       });
       await pipeline(Readable.fromWeb(answer.body), hashing, createWriteStream(join(folder, artifact.name)));
-      if (hash.digest('hex') !== artifact.sha256) throw new Error(`The artifact ${artifact.name} arrived damaged: download it again.`);
+      if (hash.digest('hex') !== artifact.sha256)
+        throw new Error(`The artifact ${artifact.name} arrived damaged: download it again.`);
     }
   }
 

@@ -79,7 +79,9 @@ export class LocalPlatform {
       if (answer?.ok === true) return;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
-    throw new Error(`The API did not become ready within ${READY_WITHIN_MS / 1000} s; its log is in the data folder's logs/api.log.`);
+    throw new Error(
+      `The API did not become ready within ${READY_WITHIN_MS / 1000} s; its log is in the data folder's logs/api.log.`,
+    );
   }
 }
 
@@ -97,7 +99,9 @@ function freePort(): Promise<number> {
 function refuseTakenPort(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
-    probe.once('error', () => reject(new Error(`Port ${port} is taken: choose another with --port, for instance --port ${port + 1}.`)));
+    probe.once('error', () =>
+      reject(new Error(`Port ${port} is taken: choose another with --port, for instance --port ${port + 1}.`)),
+    );
     probe.listen(port, '127.0.0.1', () => probe.close(() => resolve()));
   });
 }

@@ -19,10 +19,14 @@ describe('a progress line', () => {
   });
 
   it('says what a job waits for', () => {
-    expect(progressLine(status({ status: 'pending', phase: 'queued', waiting_for: 'slot' }), 0)).toContain('  0 %  queued · waiting for slot');
+    expect(progressLine(status({ status: 'pending', phase: 'queued', waiting_for: 'slot' }), 0)).toContain(
+      '  0 %  queued · waiting for slot',
+    );
   });
 
   it('is full when the job is completed, and names a second attempt', () => {
-    expect(progressLine(status({ status: 'completed', phase: 'completed', attempt: 2 }), 4_000)).toContain('100 %  completed  4.0 s  attempt 2');
+    expect(progressLine(status({ status: 'completed', phase: 'completed', attempt: 2 }), 4_000)).toContain(
+      '100 %  completed  4.0 s  attempt 2',
+    );
   });
 });

@@ -55,7 +55,11 @@ const VOXELS = SHAPE[0] * SHAPE[1] * SHAPE[2];
 
 /** A small volume with every value from 0 up. */
 export function uint8Imgs(): Buffer {
-  return npy('|u1', '(4, 6, 8)', Uint8Array.from({ length: VOXELS }, (_, index) => index));
+  return npy(
+    '|u1',
+    '(4, 6, 8)',
+    Uint8Array.from({ length: VOXELS }, (_, index) => index),
+  );
 }
 
 export function float32Imgs(value: (index: number) => number): Buffer {

@@ -55,7 +55,9 @@ export type StagerBench = {
   close: () => Promise<void>;
 };
 
-export async function stagerBench(changes: { task?: Partial<TaskFile>; jobFile?: Partial<JobFile> } = {}): Promise<StagerBench> {
+export async function stagerBench(
+  changes: { task?: Partial<TaskFile>; jobFile?: Partial<JobFile> } = {},
+): Promise<StagerBench> {
   const root = await mkdtemp(join(tmpdir(), 'bpi-stager-'));
   const objects = new FsObjectStore(join(root, 'data'));
   const jobId = randomUUID() as JobId; // a UUID version 4 is one
@@ -66,11 +68,22 @@ export async function stagerBench(changes: { task?: Partial<TaskFile>; jobFile?:
     job_id: jobId,
     model: { name: MANIFEST.name, version: MANIFEST.version },
     params: { size: 'large' },
-    input: { bytes: input.length, sha256: createHash('sha256').update(input).digest('hex'), shape: SHAPE, dtype: 'uint8' },
+    input: {
+      bytes: input.length,
+      sha256: createHash('sha256').update(input).digest('hex'),
+      shape: SHAPE,
+      dtype: 'uint8',
+    },
     spacing_mm: [1, 2, 5],
     spacing_order: 'xyz',
     affine: null,
-    prompts: { labels: [{ id: 1, prompt: 'one' }, { id: 3, prompt: 'three' }], instance_label: 0 },
+    prompts: {
+      labels: [
+        { id: 1, prompt: 'one' },
+        { id: 3, prompt: 'three' },
+      ],
+      instance_label: 0,
+    },
     intensity: { received: { dtype: 'uint8', min: 0, max: 255 }, applied: 'none' },
     warnings: [],
     created_at: '2026-11-21T00:00:00.000Z',
@@ -98,7 +111,10 @@ export async function stagerBench(changes: { task?: Partial<TaskFile>; jobFile?:
     task,
     jobFile,
     endModel: (end) =>
-      writeFile(work.file('modelEnd'), JSON.stringify({ cause: 'exited', exit_code: 0, started_at_ms: 1_000, ended_at_ms: 3_000, ...end })),
+      writeFile(
+        work.file('modelEnd'),
+        JSON.stringify({ cause: 'exited', exit_code: 0, started_at_ms: 1_000, ended_at_ms: 3_000, ...end }),
+      ),
     writeMask: (values) => writeMaskNpz(join(work.file('outputs'), 'input.npz'), maskOf(values)),
     lose: (key) => rm(join(root, 'data', key)),
     close: () => rm(root, { recursive: true, force: true }),
@@ -114,6 +130,7 @@ async function inputArchive(root: string): Promise<Buffer> {
   const path = join(root, 'imgs.npz');
   await writeMaskNpz(path, maskOf(Array.from({ length: 24 }, (_, index) => index * 10)));
   const bytes = await readFile(path);
-  for (let at = bytes.indexOf('segs.npy'); at !== -1; at = bytes.indexOf('segs.npy', at + 1)) bytes.write('imgs.npy', at, 'latin1');
+  for (let at = bytes.indexOf('segs.npy'); at !== -1; at = bytes.indexOf('segs.npy', at + 1))
+    bytes.write('imgs.npy', at, 'latin1');
   return bytes;
 }

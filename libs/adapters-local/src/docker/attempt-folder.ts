@@ -76,7 +76,10 @@ export class AttemptFolder {
    */
   async create(task: TaskFile): Promise<void> {
     await mkdir(this.path, { recursive: true, mode: 0o700 });
-    for (const [name, mode] of [['inputs', 0o755], ['outputs', 0o777]] as const) {
+    for (const [name, mode] of [
+      ['inputs', 0o755],
+      ['outputs', 0o777],
+    ] as const) {
       await mkdir(this.file(name), { recursive: true });
       await chmod(this.file(name), mode); // mkdir's own mode is cut by the umask
     }
@@ -124,7 +127,10 @@ export class AttemptFolder {
   }
 
   async stopWanted(): Promise<boolean> {
-    return access(this.file('stop')).then(() => true, () => false);
+    return access(this.file('stop')).then(
+      () => true,
+      () => false,
+    );
   }
 
   /** Also before there is a task: a launch that comes late finds the marker. */

@@ -133,7 +133,10 @@ export class ModelContainer {
 
   /** SIGTERM, and SIGKILL after the grace. Resolves when it stopped. */
   async stop(graceMs: number): Promise<void> {
-    await this.#docker.getContainer(this.#name).stop({ t: Math.ceil(graceMs / 1_000) }).catch(unless(304, 404));
+    await this.#docker
+      .getContainer(this.#name)
+      .stop({ t: Math.ceil(graceMs / 1_000) })
+      .catch(unless(304, 404));
   }
 
   async kill(): Promise<void> {

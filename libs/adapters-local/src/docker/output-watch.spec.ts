@@ -52,7 +52,10 @@ describe('measuring an output folder', () => {
     expect(await exceedsLimits(folder, 1_000_000)).toBe(true);
   });
 
-  it.each([['listed', 0o300], ['entered', 0o600]])('refuses a folder that cannot be %s: anything may lie in it', async (_, mode) => {
+  it.each([
+    ['listed', 0o300],
+    ['entered', 0o600],
+  ])('refuses a folder that cannot be %s: anything may lie in it', async (_, mode) => {
     await chmod(folder, 0o777);
     await withoutRoot(async () => {
       const hidden = join(folder, 'hidden');

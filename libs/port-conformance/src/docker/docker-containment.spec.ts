@@ -24,24 +24,29 @@ describe('a model container', () => {
     const spec = await harness.plan({ script });
     const { end } = await harness.run(spec);
     expect(end).toMatchObject({ cause: 'exited', exit_code: 0 });
-    const facts = (await harness.output(spec, 'facts')).trim().split('\n').map((line) => line.replaceAll('\t', ''));
-    expect(facts.filter((fact) => !fact.startsWith('uid=') && !fact.startsWith('OMP_'))).toEqual([
-      'interfaces=lo ',
-      'CapBnd:0000000000000000',
-      'CapEff:0000000000000000',
-      'NoNewPrivs:1',
-      'Seccomp:2',
-      'tmp=writable',
-      'tcp=refused',
-      'dns=refused',
-      'core=0',
-      '/sbin/docker-init',
-      'CUDA_VISIBLE_DEVICES=',
-      'INPUT_DIR=/workspace/inputs',
-      'JOB_ATTEMPT=1',
-      'JOB_ID',
-      'OUTPUT_DIR=/workspace/outputs',
-    ].sort((a, b) => order(facts, a) - order(facts, b)));
+    const facts = (await harness.output(spec, 'facts'))
+      .trim()
+      .split('\n')
+      .map((line) => line.replaceAll('\t', ''));
+    expect(facts.filter((fact) => !fact.startsWith('uid=') && !fact.startsWith('OMP_'))).toEqual(
+      [
+        'interfaces=lo ',
+        'CapBnd:0000000000000000',
+        'CapEff:0000000000000000',
+        'NoNewPrivs:1',
+        'Seccomp:2',
+        'tmp=writable',
+        'tcp=refused',
+        'dns=refused',
+        'core=0',
+        '/sbin/docker-init',
+        'CUDA_VISIBLE_DEVICES=',
+        'INPUT_DIR=/workspace/inputs',
+        'JOB_ATTEMPT=1',
+        'JOB_ID',
+        'OUTPUT_DIR=/workspace/outputs',
+      ].sort((a, b) => order(facts, a) - order(facts, b)),
+    );
     expect(facts).not.toContain('uid=0');
   });
 
@@ -68,10 +73,16 @@ describe('a model container', () => {
 
   it.each([
     ['one growing file', 'head -c 100000000 /dev/zero > outputs/a; exec sleep 100'],
-    ['many files', 'i=0; while [ $i -lt 100 ]; do head -c 200000 /dev/zero > outputs/$i; i=$((i+1)); done; exec sleep 100'],
+    [
+      'many files',
+      'i=0; while [ $i -lt 100 ]; do head -c 200000 /dev/zero > outputs/$i; i=$((i+1)); done; exec sleep 100',
+    ],
     ['a sparse file', `truncate -s ${OUTPUT_BYTES_MAX + 1} outputs/a; exec sleep 100`],
     ['very many entries', `perl -e 'for (1 .. 10_001) { open my $f, ">", "outputs/$_" }'; exec sleep 100`],
-    ['folders in folders', `perl -e 'chdir "outputs"; for (1 .. 2_000) { mkdir "aaaa"; chdir "aaaa" }'; exec sleep 100`],
+    [
+      'folders in folders',
+      `perl -e 'chdir "outputs"; for (1 .. 2_000) { mkdir "aaaa"; chdir "aaaa" }'; exec sleep 100`,
+    ],
   ])('that writes too much, as %s, is ended', async (_how, script) => {
     const spec = await harness.plan({ script });
     const { seen, end } = await harness.run(spec);
@@ -115,7 +126,10 @@ describe('a model container', () => {
   });
 
   it.each([
-    ['a link', 'echo \'{"fraction":0.5,"step":"load"}\' > outputs/real; ln -s real outputs/progress.jsonl; sleep 0.3; exit 0'],
+    [
+      'a link',
+      'echo \'{"fraction":0.5,"step":"load"}\' > outputs/real; ln -s real outputs/progress.jsonl; sleep 0.3; exit 0',
+    ],
     ['a pipe', 'mkfifo outputs/progress.jsonl; sleep 0.3; exit 0'],
     ['a folder', 'mkdir outputs/progress.jsonl; sleep 0.3; exit 0'],
   ])('whose progress file is %s tells none and does no harm', async (_what, script) => {

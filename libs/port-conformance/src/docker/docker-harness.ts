@@ -149,7 +149,8 @@ export async function makeDockerHarness(): Promise<DockerHarness> {
       return spec;
     },
     work,
-    runsOf: async (spec, stage) => (await readFile(join(folder, `${spec.jobId}.${stage}`), 'utf8').catch(() => '')).length,
+    runsOf: async (spec, stage) =>
+      (await readFile(join(folder, `${spec.jobId}.${stage}`), 'utf8').catch(() => '')).length,
     ended,
     run: async (spec) => {
       const launched = await runner.launch(spec);
@@ -193,12 +194,23 @@ export async function settle(condition: () => Promise<boolean>): Promise<void> {
 /** The base image with another command: the layers are shared, so this takes milliseconds. */
 async function ensureShellImage(docker: Docker): Promise<void> {
   await docker.ping().catch(() => {
-    throw new Error(`No Docker engine answers on ${SOCKET}: start one (Debian: apt-get install docker.io, then dockerd).`);
+    throw new Error(
+      `No Docker engine answers on ${SOCKET}: start one (Debian: apt-get install docker.io, then dockerd).`,
+    );
   });
-  if ((await docker.getImage(SHELL_IMAGE).inspect().catch(() => null)) !== null) return;
-  await docker.getImage(BASE_IMAGE).inspect().catch(() => {
-    throw new Error(`The image ${BASE_IMAGE} is missing: ./tools/test builds it.`);
-  });
+  if (
+    (await docker
+      .getImage(SHELL_IMAGE)
+      .inspect()
+      .catch(() => null)) !== null
+  )
+    return;
+  await docker
+    .getImage(BASE_IMAGE)
+    .inspect()
+    .catch(() => {
+      throw new Error(`The image ${BASE_IMAGE} is missing: ./tools/test builds it.`);
+    });
   const container = await docker.createContainer({ Image: BASE_IMAGE, Cmd: ['true'] });
   const [repo, tag] = SHELL_IMAGE.split(':');
   await container.commit({ repo, tag, changes: 'CMD ["sh", "/workspace/inputs/run.sh"]' });

@@ -41,7 +41,10 @@ describe('an attempt on Docker', () => {
 
   /** Without asking a runner of ours, which would stand by to take over. */
   async function containerRuns(spec: TaskSpec): Promise<boolean> {
-    const found = await harness.docker.getContainer(`bpi-${spec.jobId}-${spec.epoch}`).inspect().catch(() => null);
+    const found = await harness.docker
+      .getContainer(`bpi-${spec.jobId}-${spec.epoch}`)
+      .inspect()
+      .catch(() => null);
     return found?.State.Running === true;
   }
 
@@ -146,20 +149,28 @@ describe('an attempt on Docker', () => {
     expect([await harness.runsOf(spec, 'stage-in'), await harness.runsOf(spec, 'stage-out')]).toEqual([2, 2]);
   });
 
-  it.each(['crashes', 'lies'] as const)('is given up when stage-in %s three times, without a container', async (stageIn) => {
-    const spec = await harness.plan({ script: 'exit 0', stageIn });
-    await harness.runner.launch(spec);
-    expect(await harness.ended(spec)).toMatchObject({ cause: 'unknown', exitCode: null });
-    expect(await harness.runsOf(spec, 'stage-in')).toBe(3);
-    await expect(harness.docker.getContainer(`bpi-${spec.jobId}-1`).inspect()).rejects.toMatchObject({ statusCode: 404 });
-  });
+  it.each(['crashes', 'lies'] as const)(
+    'is given up when stage-in %s three times, without a container',
+    async (stageIn) => {
+      const spec = await harness.plan({ script: 'exit 0', stageIn });
+      await harness.runner.launch(spec);
+      expect(await harness.ended(spec)).toMatchObject({ cause: 'unknown', exitCode: null });
+      expect(await harness.runsOf(spec, 'stage-in')).toBe(3);
+      await expect(harness.docker.getContainer(`bpi-${spec.jobId}-1`).inspect()).rejects.toMatchObject({
+        statusCode: 404,
+      });
+    },
+  );
 
-  it.each(['crashes', 'lies'] as const)('is given up when stage-out %s three times, with its exit code', async (stageOut) => {
-    const spec = await harness.plan({ script: 'exit 5', stageOut });
-    await harness.runner.launch(spec);
-    expect(await harness.ended(spec)).toMatchObject({ cause: 'unknown', exitCode: 5 });
-    expect(await harness.runsOf(spec, 'stage-out')).toBe(3);
-  });
+  it.each(['crashes', 'lies'] as const)(
+    'is given up when stage-out %s three times, with its exit code',
+    async (stageOut) => {
+      const spec = await harness.plan({ script: 'exit 5', stageOut });
+      await harness.runner.launch(spec);
+      expect(await harness.ended(spec)).toMatchObject({ cause: 'unknown', exitCode: 5 });
+      expect(await harness.runsOf(spec, 'stage-out')).toBe(3);
+    },
+  );
 
   it('whose stage-in refuses runs no model, and stage-out reports it', async () => {
     const spec = await harness.plan({ script: `${COUNTED} exit 0`, stageIn: 'refuses' });
@@ -199,7 +210,10 @@ describe('an attempt on Docker', () => {
     const engine = new CuttableEngine({ socket, engine: SOCKET });
     await engine.mend();
     const runner = makeRunner(harness.folder, harness.platform, socket);
-    cleanUp.push(() => runner.close(), () => engine.cut());
+    cleanUp.push(
+      () => runner.close(),
+      () => engine.cut(),
+    );
     const spec = await harness.plan({ script: `while [ ! -e outputs/go ]; do sleep 0.05; done; ${ending}` });
     await runner.launch(spec);
     await settle(async () => (await runner.inspect(task(spec))).state === 'running');
@@ -226,7 +240,9 @@ describe('an attempt on Docker', () => {
     await harness.run(spec);
     const { Name, Config } = await harness.docker.getContainer(`bpi-${spec.jobId}-1`).inspect();
     expect(Name).toBe(`/bpi-${spec.jobId}-1`);
-    const ours = Object.fromEntries(Object.entries(Config.Labels).filter(([name]) => /^bpi\.(platform|job|epoch)$/.test(name)));
+    const ours = Object.fromEntries(
+      Object.entries(Config.Labels).filter(([name]) => /^bpi\.(platform|job|epoch)$/.test(name)),
+    );
     expect(ours).toEqual({ 'bpi.platform': harness.platform, 'bpi.job': spec.jobId, 'bpi.epoch': '1' });
     expect(JSON.parse(await readFile(harness.work(spec, 'task.json'), 'utf8'))).toMatchObject({ job_id: spec.jobId });
   });

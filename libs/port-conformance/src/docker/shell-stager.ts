@@ -59,5 +59,6 @@ function main(plans: string, work: string, stage: string): number {
 
 const stage = positionals[0];
 const { plans, work } = values;
-if (plans === undefined || work === undefined || stage === undefined) throw new Error('usage: see the head of this file');
+if (plans === undefined || work === undefined || stage === undefined)
+  throw new Error('usage: see the head of this file');
 process.exitCode = main(plans, work, stage);
