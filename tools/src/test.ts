@@ -94,6 +94,10 @@ async function main(patterns: string[]): Promise<void> {
 
   const host = { environment: process.env, log: say };
   const engine = await ensureDockerEngine({ stateFolder: cacheDir, ...host });
+  // The commands under way get the terminal's Ctrl-C themselves; the engine would stay.
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => void engine.stop().finally(() => process.exit(1)));
+  }
   try {
     const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
     await prepare({ repoRoot, engine, cacheDir, modelFolders, ...host });
