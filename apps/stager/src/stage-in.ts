@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { INPUT_FILE, inputKey, MODEL_FILES } from '@bpi/job-contract';
 import type { JobFile, StageInVerdict, TaskFile } from '@bpi/job-contract';
 import { ObjectNotFound } from '@bpi/jobs';
-import { effectiveParams, manifestOf, readJobFile, type StagerContext } from './stager-context.ts';
+import { effectiveParams, readJobFile, type StagerContext } from './stager-context.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 /**
@@ -35,7 +35,7 @@ export async function stageIn(context: StagerContext, work: WorkFolder): Promise
 }
 
 async function layOut(context: StagerContext, work: WorkFolder, task: TaskFile): Promise<StageInVerdict> {
-  const manifest = manifestOf(context.catalogue, task);
+  const manifest = context.catalogue.findVersion(task.model);
   if (manifest === null) return { result: 'failed', code: 'model_unavailable', detail: 'model_version_gone' };
   const jobFile = await readJobFile(context.objects, task);
   if (jobFile === null) return { result: 'failed', code: 'platform_error', detail: 'job_file_missing' };

@@ -5,7 +5,7 @@ import type { AttemptReport, FailureCode, ModelEnd, TaskFile } from '@bpi/job-co
 import { VolumeError } from '@bpi/volumes';
 import { storeArtifacts, writeArtifacts } from './artifacts.ts';
 import { MaskMissing, readModelMask } from './model-output.ts';
-import { effectiveParams, manifestOf, readJobFile, type StagerContext } from './stager-context.ts';
+import { effectiveParams, readJobFile, type StagerContext } from './stager-context.ts';
 import { orNull, type WorkFolder } from './work-folder.ts';
 
 /** Where artifacts are written before they are stored; inside the attempt's folder, so it goes with it. */
@@ -33,7 +33,7 @@ async function makeReport(context: StagerContext, work: WorkFolder, task: TaskFi
   if (verdict === null || end === null) return failed(task, 'platform_error', 'model_never_started', null);
   const failure = failureOfEnd(end);
   if (failure !== null) return failed(task, failure.code, failure.detail, end.exit_code);
-  return storeResult(context, work, task, end);
+  return storeResult(context, work, task, { end, stageInMs: verdict.duration_ms });
 }
 
 /** Why a model container that ended has no result, or null if it ended well. */
@@ -60,15 +60,13 @@ async function storeResult(
   context: StagerContext,
   work: WorkFolder,
   task: TaskFile,
-  end: ModelEnd,
+  { end, stageInMs }: { end: ModelEnd; stageInMs: number | undefined },
 ): Promise<AttemptReport> {
   const startedMs = context.clock.monotonicMs();
-  const manifest = manifestOf(context.catalogue, task);
+  const manifest = context.catalogue.findVersion(task.model);
   const jobFile = await readJobFile(context.objects, task);
   if (manifest === null) return failed(task, 'model_unavailable', 'model_version_gone', end.exit_code);
   if (jobFile === null) return failed(task, 'platform_error', 'job_file_missing', end.exit_code);
-  const verdict = await work.stageIn();
-  const stageInMs = verdict?.result === 'ready' ? verdict.duration_ms : undefined;
   const timings = () => ({
     ...(stageInMs === undefined ? {} : { stage_in_ms: stageInMs }),
     ...(end.started_at_ms === null || end.ended_at_ms === null

@@ -10,12 +10,6 @@ export async function readJobFile(objects: ObjectStore, task: TaskFile): Promise
   return text === null ? null : jobFileSchema.parse(JSON.parse(text));
 }
 
-/** The manifest the job was accepted for; null if the catalogue has moved on to another version. */
-export function manifestOf(catalogue: Catalogue, task: TaskFile): ModelManifest | null {
-  const manifest = catalogue.find(task.model.name);
-  return manifest?.version === task.model.version ? manifest : null;
-}
-
 /** The job's params, with the model's smaller settings laid over them in the retry after running out of memory. */
 export function effectiveParams(jobFile: JobFile, manifest: ModelManifest, task: TaskFile): Params {
   return task.shrunk ? { ...jobFile.params, ...manifest.smaller_settings } : jobFile.params;

@@ -14,6 +14,12 @@ export class Catalogue {
     return this.#models.get(name) ?? null;
   }
 
+  /** The very version a job was accepted for; null if the catalogue has moved on. */
+  findVersion(model: { name: string; version: string }): ModelManifest | null {
+    const manifest = this.find(model.name);
+    return manifest?.version === model.version ? manifest : null;
+  }
+
   all(): ModelManifest[] {
     return [...this.#models.values()];
   }

@@ -59,30 +59,29 @@ export async function sweepJob(
 ): Promise<void> {
   swept.jobs += 1;
   try {
-    if (await wakeIfClaimable(context, job, freeByPool)) {
+    if (!waitsForClaim(context, job)) {
+      await advance(context, job.jobId);
+    } else if (await wakeIfRoom(context, job, freeByPool)) {
       swept.woken += 1;
       return;
     }
-    const waitsForRoom =
-      job.phase === 'queued' && job.cancelRequestedAtMs === null && !deadlinePassed(job, context.clock.nowMs());
-    if (!waitsForRoom) await advance(context, job.jobId);
     await removeLeftovers(context, job.jobId, dueLeftovers(context, job));
   } catch (error) {
     context.log('advance.failed', { jobId: job.jobId, ...errorFields(error) });
   }
 }
 
+/** Queued with nothing else to decide about it: the dispatch loop claims it, not the sweep. */
+function waitsForClaim({ clock }: AdvanceContext, job: JobRecord): boolean {
+  return job.phase === 'queued' && job.cancelRequestedAtMs === null && !deadlinePassed(job, clock.nowMs());
+}
+
 /**
  * A queued job whose time has come gets a new wake-up only while its pool has a free slot for it. With free slots
  * the queue is empty or its message was lost, so this stays bounded however long the queue is.
  */
-async function wakeIfClaimable(
-  context: AdvanceContext,
-  job: JobRecord,
-  freeByPool: Map<string, number>,
-): Promise<boolean> {
-  const due = job.phase === 'queued' && job.cancelRequestedAtMs === null && job.notBeforeMs <= context.clock.nowMs();
-  if (!due || deadlinePassed(job, context.clock.nowMs())) return false;
+async function wakeIfRoom(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>): Promise<boolean> {
+  if (job.notBeforeMs > context.clock.nowMs()) return false;
   const free = freeByPool.get(job.pool) ?? (await context.store.room(job.pool)).free;
   freeByPool.set(job.pool, free - 1);
   if (free <= 0) return false;

@@ -16,7 +16,7 @@ import type {
 import type Docker from 'dockerode';
 import { AttemptFolder, attemptOfFolderName, taskRefOf } from './attempt-folder.ts';
 import { LABELS, type HostFacts } from './container-options.ts';
-import { manifestFor, type DockerRunnerSettings, type DriveContext } from './drive.ts';
+import type { DockerRunnerSettings, DriveContext } from './drive.ts';
 import { lookAfter, settleStopped } from './driver.ts';
 import { unlessMissing } from '../error-code.ts';
 import { EventHub } from './event-hub.ts';
@@ -85,7 +85,7 @@ export class DockerTaskRunner implements TaskRunner {
   async launch(spec: TaskSpec): Promise<LaunchResult> {
     const folder = new AttemptFolder(this.#workRoot, spec);
     if ((await folder.task()) === null) {
-      const manifest = manifestFor(this.#context.catalogue, spec.model);
+      const manifest = this.#context.catalogue.findVersion(spec.model);
       const image = manifest === null ? null : await this.#imageFor(manifest);
       if (image === null) return { kind: 'refused', code: 'model_unavailable' };
       await folder.create({

@@ -57,8 +57,3 @@ export async function goOnOrThrow({ folder, signal }: Pick<Drive, 'folder' | 'si
   signal.throwIfAborted();
   if (await folder.stopWanted()) throw new StopWanted();
 }
-
-export function manifestFor(catalogue: Catalogue, model: { name: string; version: string }): ModelManifest | null {
-  const manifest = catalogue.find(model.name);
-  return manifest?.version === model.version ? manifest : null;
-}

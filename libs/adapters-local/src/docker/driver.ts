@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorFields, reportKey, type ModelEnd } from '@bpi/job-contract';
 import type { AttemptFolder, Ended } from './attempt-folder.ts';
-import { goOnOrThrow, manifestFor, StopWanted, type Drive, type DriveContext } from './drive.ts';
+import { goOnOrThrow, StopWanted, type Drive, type DriveContext } from './drive.ts';
 import { DriverLease } from './driver-lease.ts';
 import { ModelContainer } from './model-container.ts';
 import { runModel } from './model-phase.ts';
@@ -47,7 +47,7 @@ async function driveAttempt(context: DriveContext, folder: AttemptFolder, signal
     folder,
     container: new ModelContainer(context.docker, folder),
     task,
-    manifest: manifestFor(context.catalogue, task.model),
+    manifest: context.catalogue.findVersion(task.model),
     signal,
     engineLost: false,
   };
