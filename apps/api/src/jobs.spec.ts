@@ -41,7 +41,7 @@ describe('GET /status', () => {
       cancel_requested: false,
       external_job_id: 'own id',
     });
-    await applyEvents(api, jobId, [{ type: 'claimed', atMs }]);
+    await applyEvents(api, jobId, [{ type: 'claimed', pool: 'cpu', definition: null, atMs }]);
     const launching = { status: 'pending', phase: 'launching', waiting_for: 'start', attempt: 1 };
     expect(await statusOf(jobId)).toMatchObject(launching);
     await applyEvents(api, jobId, [{ type: 'started', task: 't', atMs }]);
@@ -60,7 +60,7 @@ describe('GET /status', () => {
 
   it('says that a job waits for a slot while the pool has none', async () => {
     const [holder, waiting] = [await submit(api), await submit(api)];
-    await applyEvents(api, holder, [{ type: 'claimed', atMs: Date.now() }]);
+    await applyEvents(api, holder, [{ type: 'claimed', pool: 'cpu', definition: null, atMs: Date.now() }]);
     expect(await statusOf(waiting)).toMatchObject({ waiting_for: 'slot' });
     await end(holder);
     await end(waiting);
@@ -75,7 +75,7 @@ describe('GET /status', () => {
     const etag = first.headers.get('etag') ?? '';
     const same = await ask(`"other", W/${etag}`);
     expect([same.status, await same.text()]).toEqual([304, '']);
-    await applyEvents(api, jobId, [{ type: 'claimed', atMs: Date.now() }]);
+    await applyEvents(api, jobId, [{ type: 'claimed', pool: 'cpu', definition: null, atMs: Date.now() }]);
     await api.ports.store.recordProgress(jobId, 1, { fraction: 0.5, step: 'load', atMs: Date.now() });
     const changed = await ask(etag);
     expect(changed.status).toBe(200);

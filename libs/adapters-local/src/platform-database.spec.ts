@@ -46,6 +46,26 @@ describe('platform database', () => {
     expect(keyCount()).toBe(1);
   });
 
+  it('gives attempts of an older schema the pool of their job', () => {
+    database.close();
+    const raw = new DatabaseSync(path);
+    const record = { pool: 'gpu', attempt: { epoch: 2 }, endedAttempts: [{ epoch: 1 }] };
+    const put = raw.prepare("INSERT INTO jobs VALUES (?, 'c', 1, 'gpu', 'failed', 2, 5, 0, ?, NULL, NULL, NULL, NULL)");
+    put.run('retried', JSON.stringify(record));
+    put.run('never-claimed', JSON.stringify({ pool: 'cpu', attempt: null, endedAttempts: [] }));
+    raw.exec('PRAGMA user_version = 1');
+    raw.close();
+    database = openPlatformDatabase(path);
+    const read = (jobId: string): unknown =>
+      JSON.parse(String(database.sql('SELECT record FROM jobs WHERE job_id = ?').get(jobId)?.['record']));
+    expect(read('retried')).toEqual({
+      pool: 'gpu',
+      attempt: { epoch: 2, pool: 'gpu', definition: null, waitsForCapacity: false },
+      endedAttempts: [{ epoch: 1, pool: 'gpu' }],
+    });
+    expect(read('never-claimed')).toEqual({ pool: 'cpu', attempt: null, endedAttempts: [] });
+  });
+
   it('refuses a schema newer than it knows, and leaves it as it is', () => {
     database.close();
     const raw = new DatabaseSync(path);

@@ -69,4 +69,16 @@ export const SCHEMA_STEPS: readonly string[] = [
   CREATE TRIGGER audit_events_keep_delete BEFORE DELETE ON audit_events
     BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END;
   `,
+  `
+  -- An attempt has its own pool since a retry may move to another one; until then it was the job's.
+  UPDATE jobs SET record = json_set(record,
+    '$.attempt.pool', json_extract(record, '$.pool'),
+    '$.attempt.definition', NULL,
+    '$.attempt.waitsForCapacity', json('false'))
+  WHERE json_type(record, '$.attempt') = 'object';
+  UPDATE jobs SET record = json_set(record, '$.endedAttempts', (
+    SELECT json_group_array(json_set(ended.value, '$.pool', json_extract(jobs.record, '$.pool')))
+    FROM json_each(jobs.record, '$.endedAttempts') AS ended
+  ));
+  `,
 ];

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { jobIdSchema, type JobId } from '@bpi/job-contract';
+import { jobIdSchema, type JobId, type JobRecord } from '@bpi/job-contract';
 import type { Clock, Delivery, JobQueue } from '@bpi/jobs';
 import type { PlatformDatabase } from './platform-database.ts';
 
@@ -39,7 +39,7 @@ export class SqliteJobQueue implements JobQueue {
     this.#pollMs = options.pollMs ?? POLL_MS;
   }
 
-  async send(jobId: JobId, delayMs: number): Promise<void> {
+  async send({ jobId }: Pick<JobRecord, 'jobId'>, delayMs: number): Promise<void> {
     const visibleAtMs = Math.ceil(this.#clock.nowMs() + delayMs);
     await this.#database.write(() => this.#database.sql(INSERT).run(jobId, visibleAtMs));
   }

@@ -7,7 +7,7 @@ import { newJob, transition, type JobEvent } from '@bpi/jobs';
 import { openPlatformDatabase, type PlatformDatabase } from './platform-database.ts';
 import { LIST_ACTIVE, SqliteJobStore } from './sqlite-job-store.ts';
 
-const CLAIMED: JobEvent = { type: 'claimed', atMs: 1 };
+const CLAIMED: JobEvent = { type: 'claimed', pool: 'cpu', definition: null, atMs: 1 };
 const STARTED: JobEvent = { type: 'started', task: 't', atMs: 2 };
 
 function aJob(): JobRecord {

@@ -101,8 +101,8 @@ export class SqliteJobStore implements JobStore {
       const version = this.#database.sql(FIND_VERSION).get(after.jobId)?.['version'];
       if (version !== before.version) return 'stale';
       if (change.slot === 'take') {
-        if (this.#held(after.pool) >= this.#slots(after.pool)) return 'full';
-        this.#database.sql(TAKE_SLOT).run(after.jobId, after.pool);
+        if (this.#held(change.pool) >= this.#slots(change.pool)) return 'full';
+        this.#database.sql(TAKE_SLOT).run(after.jobId, change.pool);
       }
       if (change.slot === 'free') this.#database.sql(FREE_SLOT).run(after.jobId);
       this.#assertSlotMatchesPhase(after);

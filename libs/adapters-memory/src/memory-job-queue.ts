@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { JobId } from '@bpi/job-contract';
+import type { JobId, JobRecord } from '@bpi/job-contract';
 import type { Clock, Delivery, JobQueue } from '@bpi/jobs';
 
 export type MemoryJobQueueOptions = { visibilityTimeoutMs?: number };
@@ -21,7 +21,7 @@ export class MemoryJobQueue implements JobQueue {
     this.#visibilityTimeoutMs = options.visibilityTimeoutMs ?? VISIBILITY_TIMEOUT_MS;
   }
 
-  async send(jobId: JobId, delayMs: number): Promise<void> {
+  async send({ jobId }: Pick<JobRecord, 'jobId'>, delayMs: number): Promise<void> {
     this.#messages.add({ jobId, visibleAtMs: this.#clock.nowMs() + delayMs, receivedCount: 0 });
   }
 

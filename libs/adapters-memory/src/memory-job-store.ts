@@ -69,7 +69,8 @@ export class MemoryJobStore implements JobStore {
   async save(change: Change): Promise<SaveResult> {
     assertChange(change);
     assertSize(change.after);
-    const { jobId, pool } = change.after;
+    const { pool } = change;
+    const { jobId } = change.after;
     const row = this.#rows.get(jobId);
     if (row === undefined || row.job.version !== change.before.version) return 'stale';
     if (change.slot === 'take') {

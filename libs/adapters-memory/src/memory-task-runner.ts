@@ -44,6 +44,10 @@ export class MemoryTaskRunner implements TaskRunner {
     this.#world = sharedWith === undefined ? new World() : sharedWith.#world;
   }
 
+  definitionOf(): null {
+    return null;
+  }
+
   async launch(spec: TaskSpec): Promise<LaunchResult> {
     const { jobId, epoch } = spec;
     const known = this.#world.tasks.get(nameOf(jobId, epoch));

@@ -14,10 +14,16 @@ export type TaskRef = z.infer<typeof taskRefSchema>;
 export const attemptSchema = z.strictObject({
   epoch: epochSchema.min(1),
   claimedAtMs: timeMs,
+  /** Whose slot this attempt holds. Chosen by the claim: a job may change pools between attempts. */
+  pool: z.string().max(64),
+  /** The runner's own name for what exactly runs, pinned so that a repeated launch is identical; null = it pins by itself. */
+  definition: z.string().max(256).nullable(),
   /** True for the one retry with the model's smaller settings. */
   shrunk: z.boolean(),
   /** Recorded once a launch answered or an inspection found it. */
   task: taskRefSchema.nullable(),
+  /** The runner has the task and no machine for it yet. */
+  waitsForCapacity: z.boolean(),
   dispatchFailures: z.int().nonnegative(),
   startedAtMs: timeMs.nullable(),
   /** When the model must have stopped; set when the attempt was first seen running. */
@@ -31,6 +37,7 @@ export type Attempt = z.infer<typeof attemptSchema>;
 
 export const endedAttemptSchema = z.strictObject({
   epoch: epochSchema.min(1),
+  pool: z.string().max(64),
   claimedAtMs: timeMs,
   startedAtMs: timeMs.nullable(),
   endedAtMs: timeMs,
@@ -48,6 +55,7 @@ export const jobRecordSchema = z.strictObject({
   /** The client's own id for the job; shown to that client only, never logged. */
   externalJobId: z.string().max(LIMITS.externalJobIdCharsMax).nullable(),
   model: z.strictObject({ name: z.string().max(64), version: z.string().max(32) }),
+  /** Where the first attempt claims its slot; the policy names the pool that a later one may move to. */
   pool: z.string().max(64),
   inputSha256: sha256Schema,
   warnings: z.array(z.string().max(64)).max(16),

@@ -26,7 +26,7 @@ export const LIMITS = {
   metadataBytesMax: 4 * MiB,
   jobFileBytesMax: 512 * KiB,
   /** Attempts a record remembers and may have at all, whatever the causes. */
-  attemptsMax: 20,
+  attemptsMax: 60,
   /** A job's record as JSON. */
   recordBytesMax: 64 * KiB,
 } as const;

@@ -1,5 +1,5 @@
 import { holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
-import type { Sight, Step } from './decide.ts';
+import type { Seen, Sight, Step } from './decide.ts';
 import type { JobEvent } from './job-event.ts';
 import { projectionDue } from './new-job.ts';
 import type { JobPolicy } from './policy.ts';
@@ -62,13 +62,12 @@ async function perform(context: AdvanceContext, job: JobRecord, step: Step, load
   const atMs = context.clock.nowMs();
   switch (step.step) {
     case 'claim':
-      return claim(context, job, loadedAtMs);
+      return claim(context, job, step.pool, loadedAtMs);
     case 'launch':
       return launch(context, job, loadedAtMs);
     case 'wait':
       if (step.note !== null) {
-        const event: JobEvent =
-          step.note.kind === 'seen' ? { type: 'taskSeen', task: step.note.task } : { type: 'taskMissing', atMs };
+        const event: JobEvent = step.note.kind === 'seen' ? taskSeen(step.note) : { type: 'taskMissing', atMs };
         return saved(await save(context, job, event), { kind: 'moved' });
       }
       if (projectionDue(job)) return projectResult(context, job);
@@ -91,21 +90,22 @@ async function perform(context: AdvanceContext, job: JobRecord, step: Step, load
 }
 
 /** Claim first, then launch, in one go: the usual way of a job. */
-async function claim(context: AdvanceContext, job: JobRecord, loadedAtMs: number): Promise<Advanced> {
-  const claimed = await save(context, job, { type: 'claimed', atMs: context.clock.nowMs() });
+async function claim(context: AdvanceContext, job: JobRecord, pool: string, loadedAtMs: number): Promise<Advanced> {
+  const definition = context.runner.definitionOf(job.model);
+  const claimed = await save(context, job, { type: 'claimed', pool, definition, atMs: context.clock.nowMs() });
   return typeof claimed === 'string' ? { kind: claimed } : launch(context, claimed, loadedAtMs);
 }
 
 async function launch(context: AdvanceContext, job: JobRecord, loadedAtMs: number): Promise<Advanced> {
-  const { attempt, jobId, pool } = job;
+  const { attempt, jobId } = job;
   if (attempt === null) throw new Error('a launch needs a claim');
-  const { epoch, shrunk } = attempt;
+  const { epoch, shrunk, pool, definition } = attempt;
   const { model } = job;
   const startedMs = context.clock.monotonicMs();
   const times = { nowMs: context.clock.nowMs(), monotonicMs: startedMs, loadedAtMs };
   if (!rulesOf(context).mayLaunch(job, times, context.policy)) return { kind: 'stale' };
   try {
-    const launched = await context.runner.launch({ jobId, epoch, model, pool, shrunk });
+    const launched = await context.runner.launch({ jobId, epoch, model, pool, definition, shrunk });
     if (launched.kind === 'refused') {
       context.log('task.refused', { jobId, epoch, code: launched.code });
       return intend(context, job, { type: 'intended', code: launched.code, atMs: context.clock.nowMs() });
@@ -116,7 +116,8 @@ async function launch(context: AdvanceContext, job: JobRecord, loadedAtMs: numbe
       task: launched.ref,
       durationMs: context.clock.monotonicMs() - startedMs,
     });
-    return saved(await save(context, job, { type: 'taskSeen', task: launched.ref }), { kind: 'moved' });
+    const seen: JobEvent = { type: 'taskSeen', task: launched.ref, waitsForCapacity: false };
+    return saved(await save(context, job, seen), { kind: 'moved' });
   } catch (error) {
     await save(context, job, { type: 'dispatchFailed' });
     throw error;
@@ -145,8 +146,7 @@ async function stop(context: AdvanceContext, job: JobRecord, step: Extract<Step,
   const ref = step.note?.task ?? task;
   context.log('task.stopping', { jobId: job.jobId, epoch, mode: step.mode });
   await context.runner.stop({ jobId: job.jobId, epoch, ref }, step.mode);
-  if (step.note !== null)
-    return saved(await save(context, job, { type: 'taskSeen', task: step.note.task }), { kind: 'moved' });
+  if (step.note !== null) return saved(await save(context, job, taskSeen(step.note)), { kind: 'moved' });
   return { kind: 'moved' };
 }
 
@@ -155,7 +155,7 @@ async function leave(context: AdvanceContext, job: JobRecord, event: JobEvent): 
   const after = await save(context, job, event);
   if (typeof after === 'string') return { kind: after };
   if (after.phase === 'queued') {
-    await context.queue.send(after.jobId, Math.max(0, after.notBeforeMs - context.clock.nowMs()));
+    await context.queue.send(after, Math.max(0, after.notBeforeMs - context.clock.nowMs()));
     return { kind: 'moved' };
   }
   return projectResult(context, after);
@@ -189,6 +189,10 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
 
 function saved(result: JobRecord | 'stale' | 'full', then: Advanced): Advanced {
   return typeof result === 'string' ? { kind: result } : then;
+}
+
+function taskSeen({ task, waitsForCapacity }: Seen): JobEvent {
+  return { type: 'taskSeen', task, waitsForCapacity };
 }
 
 function rulesOf(context: AdvanceContext): Rules {

@@ -25,7 +25,7 @@ export async function cancelJob(
     if (job.cancelRequestedAtMs !== null) return { kind: 'requested', job };
     const change = transition(job, { type: 'cancelRequested', atMs: ask.nowMs });
     if ((await ports.store.save(change)) === 'saved') {
-      await ports.queue.send(ask.jobId, 0);
+      await ports.queue.send(job, 0);
       return { kind: 'requested', job: change.after };
     }
   }

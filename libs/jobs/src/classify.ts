@@ -22,7 +22,8 @@ export function classify(gone: GoneTask, report: AttemptReport | null): Outcome 
   return { result: 'failed', code: failureOfStop(gone.cause, gone.exitCode) };
 }
 
-function failureOfStop(cause: StopCause, exitCode: number | null): FailureCode {
+/** What a task that stopped without a report came to. */
+export function failureOfStop(cause: StopCause, exitCode: number | null): FailureCode {
   switch (cause) {
     case 'out_of_memory':
       return 'out_of_memory';

@@ -1,6 +1,7 @@
 import {
   attemptArtifactKey,
   FAILURE_CODES,
+  LIMITS,
   PHASES,
   type AttemptReport,
   type FailureCode,
@@ -51,7 +52,7 @@ const waits = (note: Extract<Step, { step: 'wait' }>['note'], untilMs: number | 
   note,
   untilMs,
 });
-const seen = { kind: 'seen', task: 'task' } as const;
+const seen = { kind: 'seen', task: 'task', waitsForCapacity: false } as const;
 const cancelled = { cancelRequestedAtMs: 11_500 };
 const intent = (code: FailureCode, atMs = 11_900): { intent: { code: FailureCode; atMs: number } } => ({
   intent: { code, atMs },
@@ -59,7 +60,7 @@ const intent = (code: FailureCode, atMs = 11_900): { intent: { code: FailureCode
 
 describe('decide about a queued job', () => {
   it.each<[string, JobRecord, Step]>([
-    ['claims it', aJob(), { step: 'claim' }],
+    ['claims it', aJob(), { step: 'claim', pool: 'cpu' }],
     ['waits for its backoff', aJob({ notBeforeMs: NOW_MS + 1 }), waits(null, NOW_MS + 1)],
     ['fails it when cancelled', aJob(cancelled), { step: 'fail', code: 'cancelled' }],
     [
@@ -75,7 +76,7 @@ describe('decide about a queued job', () => {
     [
       'forgets the start deadline once it ran',
       aJob({ startDeadlineAtMs: NOW_MS, firstRunningAtMs: 2_000 }),
-      { step: 'claim' },
+      { step: 'claim', pool: 'cpu' },
     ],
   ])('%s', (_, job, expected) => {
     expect(step(job, null)).toEqual(expected);
@@ -208,13 +209,13 @@ describe('decide about a task that is gone', () => {
       const code = (
         { platform: 'platform_error', capacity: 'capacity_unavailable', interrupted: 'capacity_interrupted' } as const
       )[cause];
-      const used = { platform: 0, capacity: 0, interrupted: 0, shrunk: 0, [cause]: 2 };
+      const used = { platform: 0, capacity: 0, interrupted: 0, shrunk: 0, [cause]: POLICY.retriesMax[cause] };
       expect(step(aRunningJob({}, { retries: used }), stopped(), failed(code))).toEqual({ step: 'fail', code });
     },
   );
 
   it('doubles the backoff up to its limit', () => {
-    const ended = { epoch: 1, claimedAtMs: 1, startedAtMs: null, endedAtMs: 2, code: null };
+    const ended = { epoch: 1, claimedAtMs: 1, startedAtMs: null, pool: 'cpu', endedAtMs: 2, code: null };
     const after = (earlier: number): Step =>
       step(
         aRunningJob({}, { endedAttempts: Array.from({ length: earlier }, () => ended) }),
@@ -243,7 +244,82 @@ describe('decide about a task that is gone', () => {
       step: 'fail',
       code: 'deadline_exceeded',
     });
-    expect(step(aRunningJob({ epoch: 20 }), gone)).toEqual({ step: 'fail', code: 'capacity_interrupted' });
+    expect(step(aRunningJob({ epoch: LIMITS.attemptsMax }), gone)).toEqual({
+      step: 'fail',
+      code: 'capacity_interrupted',
+    });
+  });
+});
+
+describe('decide about where to run', () => {
+  const onSpot = (change: Partial<JobRecord> = {}) => step(aJob({ pool: 'spot', ...change }), null);
+  const retries = { platform: 0, capacity: 0, interrupted: 0, shrunk: 0 };
+
+  it('claims in the job’s own pool, and in the steadier one after two setbacks', () => {
+    expect(onSpot()).toEqual({ step: 'claim', pool: 'spot' });
+    expect(onSpot({ retries: { ...retries, interrupted: 1 } })).toEqual({ step: 'claim', pool: 'spot' });
+    expect(onSpot({ retries: { ...retries, interrupted: 2 } })).toEqual({ step: 'claim', pool: 'steady' });
+    expect(onSpot({ retries: { ...retries, interrupted: 1, capacity: 1 } })).toEqual({ step: 'claim', pool: 'steady' });
+    expect(onSpot({ retries: { ...retries, platform: 2 } })).toEqual({ step: 'claim', pool: 'spot' });
+  });
+
+  it('claims in the steadier pool when the deadline is near', () => {
+    expect(onSpot({ startDeadlineAtMs: NOW_MS + 5_000 })).toEqual({ step: 'claim', pool: 'spot' });
+    expect(onSpot({ startDeadlineAtMs: NOW_MS + 4_999 })).toEqual({ step: 'claim', pool: 'steady' });
+  });
+
+  it('keeps a pool that has no steadier one', () => {
+    expect(step(aJob({ retries: { ...retries, interrupted: 2 } }), null)).toEqual({ step: 'claim', pool: 'cpu' });
+  });
+});
+
+describe('decide about a start that does not come', () => {
+  const job = aLaunchingJob({ task: 'task' });
+  const capacity: Observation = { state: 'pending', ref: 'task', waitingFor: 'capacity' };
+  const at = (observation: Observation, agoMs: number) => step(job, observation, null, 10_000 + agoMs);
+
+  it('notes that the task waits for a machine, and that it has one', () => {
+    const waiting = { kind: 'seen', task: 'task', waitsForCapacity: true } as const;
+    expect(at(capacity, 100)).toEqual(waits(waiting, null));
+    const known = aLaunchingJob({ task: 'task', waitsForCapacity: true });
+    expect(step(known, capacity, null, 10_100)).toEqual(waits(null, null));
+    expect(step(known, pending, null, 10_100)).toEqual(waits(seen, null));
+  });
+
+  it('gives a task up that waits for a machine too long, and only for that', () => {
+    expect(at(capacity, 1_999)).toMatchObject({ step: 'wait' });
+    expect(at(capacity, 2_000)).toEqual({ step: 'intend', code: 'capacity_unavailable' });
+    expect(at(pending, 2_000)).toMatchObject({ step: 'wait' });
+  });
+
+  it('gives a task up that takes longer to start than any does', () => {
+    expect(at(pending, 29_999)).toMatchObject({ step: 'wait' });
+    expect(at(pending, 30_000)).toEqual({ step: 'intend', code: 'platform_error' });
+  });
+
+  it('ends a task at once that can never start', () => {
+    expect(at({ ...pending, doomed: 'image_unavailable' }, 1)).toEqual({ step: 'intend', code: 'model_unavailable' });
+  });
+
+  it.each([1, 2, 20])('makes %i retries for lack of capacity last until the deadline', (capacity) => {
+    const policy = { ...POLICY, retriesMax: { ...POLICY.retriesMax, capacity } };
+    let current = aJob({ pool: 'steady' });
+    let nowMs = 2_000;
+    for (let tries = 0; tries < capacity; tries += 1) {
+      const claim: JobEvent = { type: 'claimed', pool: 'steady', definition: null, atMs: nowMs };
+      const gone = decide(
+        transition(current, claim).after,
+        { observation: stopped('no_capacity', null), report: null },
+        nowMs,
+        policy,
+      );
+      if (gone.step !== 'retry') throw new Error(`the job ended early: ${JSON.stringify(gone)}`);
+      const claimed = transition(current, claim).after;
+      current = transition(claimed, { ...gone, type: 'retried', atMs: nowMs }).after;
+      nowMs = gone.notBeforeMs;
+      if (nowMs >= current.startDeadlineAtMs) break;
+    }
+    expect(step(current, null, null, nowMs)).toEqual({ step: 'fail', code: 'deadline_exceeded' });
   });
 });
 
@@ -305,17 +381,21 @@ function eventsOf(taken: Step): JobEvent[] {
   const atMs = NOW_MS;
   switch (taken.step) {
     case 'claim':
-      return [{ type: 'claimed', atMs }];
+      return [{ type: 'claimed', pool: 'cpu', definition: null, atMs }];
     case 'launch':
       return [
-        { type: 'taskSeen', task: 'task' },
+        { type: 'taskSeen', task: 'task', waitsForCapacity: false },
         { type: 'dispatchFailed' },
         { type: 'intended', code: 'platform_error', atMs },
       ];
     case 'wait':
     case 'stop':
       if (taken.note === null) return [];
-      return [taken.note.kind === 'seen' ? { type: 'taskSeen', task: taken.note.task } : { type: 'taskMissing', atMs }];
+      return [
+        taken.note.kind === 'seen'
+          ? { type: 'taskSeen', task: taken.note.task, waitsForCapacity: false }
+          : { type: 'taskMissing', atMs },
+      ];
     case 'markRunning':
       return [{ type: 'started', task: taken.task, atMs }];
     case 'intend':

@@ -9,22 +9,25 @@ import {
   type Manifest,
   type TaskRef,
 } from '@bpi/job-contract';
-import { classify, type GoneTask, type Outcome } from './classify.ts';
+import { classify, failureOfStop, type GoneTask, type Outcome } from './classify.ts';
 import type { JobPolicy } from './policy.ts';
 import type { Observation } from './ports/task-runner.ts';
 
 /** What to do next about a job. One step per call of `advance`. */
 export type Step =
-  | { step: 'claim' }
+  | { step: 'claim'; pool: string }
   | { step: 'launch' }
   /** Nothing to do now. `note` is worth saving: the task turned up, or went missing. */
-  | { step: 'wait'; note: { kind: 'seen'; task: TaskRef } | { kind: 'missing' } | null; untilMs: number | null }
+  | { step: 'wait'; note: Seen | { kind: 'missing' } | null; untilMs: number | null }
   | { step: 'markRunning'; task: TaskRef }
   | { step: 'intend'; code: FailureCode }
-  | { step: 'stop'; mode: 'ask' | 'force'; note: { kind: 'seen'; task: TaskRef } | null }
+  | { step: 'stop'; mode: 'ask' | 'force'; note: Seen | null }
   | { step: 'publish'; manifest: Manifest }
   | { step: 'retry'; code: FailureCode; notBeforeMs: number; shrink: 'yes' | 'no' }
   | { step: 'fail'; code: FailureCode };
+
+/** The task as it turned up. */
+export type Seen = { kind: 'seen'; task: TaskRef; waitsForCapacity: boolean };
 
 /** What was seen before deciding: the task (null = the job cannot have one) and, if that ended, its report. */
 export type Sight = { observation: Observation | null; report: AttemptReport | null };
@@ -35,7 +38,7 @@ export type Sight = { observation: Observation | null; report: AttemptReport | n
  */
 export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobPolicy): Step {
   if (isTerminal(job.phase)) return waitFor(null);
-  if (job.phase === 'queued') return decideQueued(job, nowMs);
+  if (job.phase === 'queued') return decideQueued(job, nowMs, policy);
   const { attempt } = job;
   const { observation } = sight;
   if (attempt === null || observation === null)
@@ -52,10 +55,17 @@ export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobP
   return decideFlying(job, attempt, { ...sight, observation }, nowMs, policy);
 }
 
-function decideQueued(job: JobRecord, nowMs: number): Step {
+function decideQueued(job: JobRecord, nowMs: number, policy: JobPolicy): Step {
   if (job.cancelRequestedAtMs !== null) return { step: 'fail', code: 'cancelled' };
   if (deadlinePassed(job, nowMs)) return { step: 'fail', code: 'deadline_exceeded' };
-  return nowMs < job.notBeforeMs ? waitFor(job.notBeforeMs) : { step: 'claim' };
+  return nowMs < job.notBeforeMs ? waitFor(job.notBeforeMs) : { step: 'claim', pool: poolOfClaim(job, nowMs, policy) };
+}
+
+/** The job's own pool, or the steadier one that the policy names for it once interruptions or the deadline press. */
+export function poolOfClaim(job: JobRecord, nowMs: number, policy: JobPolicy): string {
+  const setbacks = job.retries.interrupted + job.retries.capacity;
+  const presses = setbacks >= policy.setbacksUntilSteady || deadlineOf(job) - nowMs < policy.steadyBeforeDeadlineMs;
+  return presses ? (policy.steadyPools[job.pool] ?? job.pool) : job.pool;
 }
 
 /**
@@ -112,10 +122,24 @@ function budgetLeft(job: JobRecord, code: FailureCode, policy: JobPolicy): boole
 
 /** Exponential backoff without jitter: decide is pure, and a pool's slots spread the retries already. */
 function retry(job: JobRecord, code: FailureCode, shrink: 'yes' | 'no', nowMs: number, policy: JobPolicy): Step {
-  const earlier = job.endedAttempts.length;
+  const growingMs = policy.backoffBaseMs * 2 ** Math.min(job.endedAttempts.length, 16);
   const backoffMs =
-    shrink === 'yes' ? 0 : Math.min(policy.backoffMaxMs, policy.backoffBaseMs * 2 ** Math.min(earlier, 16));
-  return { step: 'retry', code, notBeforeMs: nowMs + backoffMs, shrink };
+    code === 'capacity_unavailable'
+      ? capacityBackoffMs(job, growingMs, nowMs, policy)
+      : Math.min(policy.backoffMaxMs, growingMs);
+  return { step: 'retry', code, notBeforeMs: nowMs + (shrink === 'yes' ? 0 : backoffMs), shrink };
+}
+
+/**
+ * Lack of capacity ends a job at its deadline and not at the end of a budget: when growing waits would use up the
+ * retries before that, what is left of them is spread over what is left of the time.
+ */
+function capacityBackoffMs(job: JobRecord, growingMs: number, nowMs: number, policy: JobPolicy): number {
+  const retriesLeft = Math.max(1, policy.retriesMax.capacity - job.retries.capacity);
+  const leftMs = deadlineOf(job) - nowMs;
+  const spreadMs = Math.ceil(leftMs / retriesLeft);
+  const reachMs = growingMs * (2 ** Math.min(retriesLeft, 32) - 1);
+  return reachMs < leftMs ? spreadMs : Math.min(Math.max(policy.backoffMaxMs, spreadMs), growingMs);
 }
 
 /** The attempt is to end and its task is not gone yet: stop it again and again, harder after a while. */
@@ -129,7 +153,7 @@ function decideEnding(
   const seen = sight.observation;
   if (seen.state === 'missing') return decideMissing(attempt, sight, nowMs, policy);
   const mode = nowMs - intendedAtMs >= policy.stopEscalationMs ? 'force' : 'ask';
-  return { step: 'stop', mode, note: news(attempt, seen.ref) };
+  return { step: 'stop', mode, note: news(attempt, seen) };
 }
 
 function reasonToEnd(
@@ -144,10 +168,24 @@ function reasonToEnd(
   if (sight.report?.result === 'stored') return null;
   if (deadlinePassed(job, nowMs)) return 'deadline_exceeded';
   if (attempt.deadlineAtMs !== null && nowMs >= attempt.deadlineAtMs) return 'attempt_timeout';
+  if (sight.observation?.state === 'pending') return reasonToGiveUpStart(attempt, sight.observation, nowMs, policy);
   const unlaunched = mayBeUnlaunched(attempt, sight);
   if (unlaunched && nowMs - attempt.claimedAtMs >= policy.launchWindowMs) return 'platform_error';
   if (unlaunched && attempt.dispatchFailures >= policy.dispatchFailuresMax) return 'platform_error';
   return null;
+}
+
+/** A start that is doomed, or takes longer than any start does. */
+function reasonToGiveUpStart(
+  attempt: Attempt,
+  pending: Extract<Observation, { state: 'pending' }>,
+  nowMs: number,
+  policy: JobPolicy,
+): FailureCode | null {
+  if (pending.doomed !== undefined) return failureOfStop(pending.doomed, null);
+  const agoMs = nowMs - attempt.claimedAtMs;
+  if (pending.waitingFor === 'capacity' && agoMs >= policy.placementTimeoutMs) return 'capacity_unavailable';
+  return agoMs >= policy.startTimeoutMs ? 'platform_error' : null;
 }
 
 function decideFlying(
@@ -164,10 +202,10 @@ function decideFlying(
     case 'missing':
       return mayBeUnlaunched(attempt, sight) ? { step: 'launch' } : decideMissing(attempt, sight, nowMs, policy);
     case 'pending':
-      return { step: 'wait', note: news(attempt, seen.ref), untilMs: null };
+      return { step: 'wait', note: news(attempt, seen), untilMs: null };
     case 'running':
       if (job.phase === 'launching') return { step: 'markRunning', task: seen.ref };
-      return { step: 'wait', note: news(attempt, seen.ref), untilMs: attempt.deadlineAtMs ?? nowMs };
+      return { step: 'wait', note: news(attempt, seen), untilMs: attempt.deadlineAtMs ?? nowMs };
   }
 }
 
@@ -181,12 +219,19 @@ function decideMissing(attempt: Attempt, sight: Sight, nowMs: number, policy: Jo
 
 /** The whole job took too long, or none of its attempts was seen running in time. */
 export function deadlinePassed(job: JobRecord, nowMs: number): boolean {
-  return nowMs >= job.totalDeadlineAtMs || (job.firstRunningAtMs === null && nowMs >= job.startDeadlineAtMs);
+  return nowMs >= deadlineOf(job);
+}
+
+function deadlineOf(job: JobRecord): number {
+  return job.firstRunningAtMs === null ? Math.min(job.startDeadlineAtMs, job.totalDeadlineAtMs) : job.totalDeadlineAtMs;
 }
 
 /** Worth saving only if the record does not say so already. */
-function news(attempt: Attempt, task: TaskRef): { kind: 'seen'; task: TaskRef } | null {
-  return attempt.task === task && attempt.missingSinceMs === null ? null : { kind: 'seen', task };
+function news(attempt: Attempt, seen: Extract<Observation, { state: 'pending' | 'running' }>): Seen | null {
+  const task = seen.ref;
+  const waitsForCapacity = seen.state === 'pending' && seen.waitingFor === 'capacity';
+  const isKnown = attempt.task === task && attempt.missingSinceMs === null;
+  return isKnown && attempt.waitsForCapacity === waitsForCapacity ? null : { kind: 'seen', task, waitsForCapacity };
 }
 
 function waitFor(untilMs: number | null): Step {

@@ -5,7 +5,7 @@ export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
 export type { JobEvent } from './job-event.ts';
 export { isActive, newJob, projectionDue, type NewJob } from './new-job.ts';
-export { assertPolicy, LOCAL_POLICY, type JobPolicy } from './policy.ts';
+export { assertPolicy, AWS_POLICY, LOCAL_POLICY, type JobPolicy } from './policy.ts';
 export type { Clients } from './ports/clients.ts';
 export type { Delivery, JobQueue } from './ports/job-queue.ts';
 export type { CreateResult, IdempotencyClaim, JobStore, Room, SaveResult, StoredJob } from './ports/job-store.ts';

@@ -2,9 +2,9 @@ import type { FailureCode, Manifest, TaskRef } from '@bpi/job-contract';
 
 /** Everything that can happen to a record. Times are passed in; the domain has no clock of its own. */
 export type JobEvent =
-  | { type: 'claimed'; atMs: number }
+  | { type: 'claimed'; pool: string; definition: string | null; atMs: number }
   /** The task is known to the runner (launched, or found by an inspection). */
-  | { type: 'taskSeen'; task: TaskRef }
+  | { type: 'taskSeen'; task: TaskRef; waitsForCapacity: boolean }
   | { type: 'taskMissing'; atMs: number }
   | { type: 'dispatchFailed' }
   | { type: 'started'; task: TaskRef; atMs: number }

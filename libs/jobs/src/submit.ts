@@ -44,7 +44,7 @@ export async function submitJob(
     return created.kind === 'mismatch' ? created : { kind: 'replayed', job: created.job };
   }
   failpoint('created');
-  await ports.queue.send(job.jobId, 0);
+  await ports.queue.send(job, 0);
   failpoint('woken');
   return { kind: 'accepted', job };
 }

@@ -49,6 +49,7 @@ describe('stopOrphans', () => {
           if (stubborn-- > 0) throw new Error('this task cannot be stopped');
           modes.push(mode);
         },
+        definitionOf: () => null,
         launch: unused,
         inspect: unused,
         remove: unused,

@@ -9,7 +9,7 @@ import {
   type JobRecord,
 } from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
-import { deadlinePassed } from './decide.ts';
+import { deadlinePassed, poolOfClaim } from './decide.ts';
 import type { ListedTask } from './ports/task-runner.ts';
 import { transition } from './transition.ts';
 
@@ -82,10 +82,11 @@ function waitsForClaim({ clock }: AdvanceContext, job: JobRecord): boolean {
  */
 async function wakeIfRoom(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>): Promise<boolean> {
   if (job.notBeforeMs > context.clock.nowMs()) return false;
-  const free = freeByPool.get(job.pool) ?? (await context.store.room(job.pool)).free;
-  freeByPool.set(job.pool, free - 1);
+  const pool = poolOfClaim(job, context.clock.nowMs(), context.policy);
+  const free = freeByPool.get(pool) ?? (await context.store.room(pool)).free;
+  freeByPool.set(pool, free - 1);
   if (free <= 0) return false;
-  await context.queue.send(job.jobId, 0);
+  await context.queue.send(job, 0);
   return true;
 }
 

@@ -24,8 +24,8 @@ const manifest = [
 ];
 
 const EVENTS: Record<JobEvent['type'], JobEvent> = {
-  claimed: { type: 'claimed', atMs },
-  taskSeen: { type: 'taskSeen', task: 'task' },
+  claimed: { type: 'claimed', pool: 'cpu', definition: null, atMs },
+  taskSeen: { type: 'taskSeen', task: 'task', waitsForCapacity: false },
   taskMissing: { type: 'taskMissing', atMs },
   dispatchFailed: { type: 'dispatchFailed' },
   started: { type: 'started', task: 'task', atMs },

@@ -18,6 +18,8 @@ export type Change = {
   readonly before: JobRecord;
   readonly after: JobRecord;
   readonly slot: SlotChange;
+  /** The pool whose slot moves. */
+  readonly pool: string;
   readonly event: JobEvent['type'];
 };
 
@@ -44,6 +46,7 @@ export function transition(before: JobRecord, event: JobEvent): Change {
     before,
     after: Object.freeze(after),
     slot: slotChange(before.phase, after.phase, event.type),
+    pool: (holdsSlot(after.phase) ? after : before).attempt?.pool ?? before.pool,
     event: event.type,
   });
   made.add(change);
@@ -60,9 +63,16 @@ function slotChange(from: Phase, to: Phase, event: JobEvent['type']): SlotChange
 function apply(job: JobRecord, event: JobEvent): Partial<JobRecord> {
   switch (event.type) {
     case 'claimed':
-      return claimed(job, event.atMs);
+      return claimed(job, event);
     case 'taskSeen':
-      return { attempt: { ...liveAttempt(job, event), task: event.task, missingSinceMs: null } };
+      return {
+        attempt: {
+          ...liveAttempt(job, event),
+          task: event.task,
+          waitsForCapacity: event.waitsForCapacity,
+          missingSinceMs: null,
+        },
+      };
     case 'taskMissing':
       return { attempt: { ...liveAttempt(job, event), missingSinceMs: event.atMs } };
     case 'dispatchFailed': {
@@ -106,15 +116,18 @@ function liveAttempt(job: JobRecord, event: JobEvent): Attempt {
   return job.attempt;
 }
 
-function claimed(job: JobRecord, atMs: number): Partial<JobRecord> {
-  if (job.phase !== 'queued') throw new IllegalTransition(job.phase, 'claimed');
+function claimed(job: JobRecord, event: Extract<JobEvent, { type: 'claimed' }>): Partial<JobRecord> {
+  if (job.phase !== 'queued') throw new IllegalTransition(job.phase, event.type);
   return {
     phase: 'launching',
     attempt: {
       epoch: (job.attempt?.epoch ?? 0) + 1,
-      claimedAtMs: atMs,
+      claimedAtMs: event.atMs,
+      pool: event.pool,
+      definition: event.definition,
       shrunk: job.retries.shrunk > 0,
       task: null,
+      waitsForCapacity: false,
       dispatchFailures: 0,
       startedAtMs: null,
       deadlineAtMs: null,
@@ -132,6 +145,7 @@ function started(job: JobRecord, event: Extract<JobEvent, { type: 'started' }>):
     attempt: {
       ...liveAttempt(job, event),
       task: event.task,
+      waitsForCapacity: false,
       missingSinceMs: null,
       startedAtMs: event.atMs,
       deadlineAtMs: event.atMs + job.attemptTimeoutMs,
@@ -170,9 +184,10 @@ function leaving(
   attempt: Attempt,
   end: { code: JobRecord['endedAttempts'][number]['code']; atMs: number },
 ): Partial<JobRecord> {
-  const { epoch, claimedAtMs, startedAtMs, task } = attempt;
+  const { epoch, pool, claimedAtMs, startedAtMs, task } = attempt;
+  const ended = { epoch, pool, claimedAtMs, startedAtMs, endedAtMs: end.atMs, code: end.code };
   return {
-    endedAttempts: [...job.endedAttempts, { epoch, claimedAtMs, startedAtMs, endedAtMs: end.atMs, code: end.code }],
+    endedAttempts: [...job.endedAttempts, ended],
     leftovers: [...job.leftovers, { epoch, task, endedAtMs: end.atMs }],
   };
 }

@@ -40,8 +40,8 @@ export function aManifest(jobId: JobId, epoch = 1): Manifest {
 
 /** Events of a job's usual way; times do not matter to a store. */
 export const EVENTS = {
-  claimed: { type: 'claimed', atMs: START_MS + 1 },
-  seen: { type: 'taskSeen', task: 'task-1' },
+  claimed: { type: 'claimed', pool: 'cpu', definition: null, atMs: START_MS + 1 },
+  seen: { type: 'taskSeen', task: 'task-1', waitsForCapacity: false },
   started: { type: 'started', task: 'task-1', atMs: START_MS + 2 },
   failed: { type: 'failed', code: 'model_error', atMs: START_MS + 3 },
   retried: { type: 'retried', code: 'platform_error', notBeforeMs: START_MS + 3, shrink: 'no', atMs: START_MS + 3 },

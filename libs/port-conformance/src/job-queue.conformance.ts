@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type { JobId } from '@bpi/job-contract';
 import type { Delivery, JobQueue } from '@bpi/jobs';
 import { jobIdOf } from './builders.ts';
 
@@ -37,7 +38,7 @@ export function describeJobQueue(name: string, make: () => Promise<JobQueueHarne
 function describeMessages(harness: () => JobQueueHarness): void {
   it('delivers what was sent, to another process too', async () => {
     const { queue, second } = harness();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     const [delivery] = await now(await second(), 1);
     expect(delivery).toMatchObject({ jobId: jobIdOf(1), receivedCount: 1 });
   });
@@ -50,7 +51,7 @@ function describeMessages(harness: () => JobQueueHarness): void {
 
   it('delivers at most as many as were asked for', async () => {
     const { queue } = harness();
-    for (const n of [1, 2, 3]) await queue.send(jobIdOf(n), 0);
+    for (const n of [1, 2, 3]) await queue.send(wakeUp(n), 0);
     const first = await now(queue, 2);
     const rest = await now(queue, 10);
     expect(first).toHaveLength(2);
@@ -59,8 +60,8 @@ function describeMessages(harness: () => JobQueueHarness): void {
 
   it('counts messages until they are acked, those in flight too', async () => {
     const { queue } = harness();
-    await queue.send(jobIdOf(1), 0);
-    await queue.send(jobIdOf(2), 5_000);
+    await queue.send(wakeUp(1), 0);
+    await queue.send(wakeUp(2), 5_000);
     expect(await queue.depth()).toBe(2);
     const [delivery] = await now(queue, 1);
     expect(await queue.depth()).toBe(2);
@@ -70,7 +71,7 @@ function describeMessages(harness: () => JobQueueHarness): void {
 
   it('never delivers an acked message again, and takes a second ack or a late release for nothing', async () => {
     const { queue, passMs, visibilityTimeoutMs } = harness();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     const [delivery] = await now(queue, 1);
     await delivery?.ack();
     await delivery?.ack();
@@ -82,7 +83,7 @@ function describeMessages(harness: () => JobQueueHarness): void {
   it('delivers each of many messages to one of two processes that receive at once', async () => {
     const { queue, second } = harness();
     const queues = [queue, await second()];
-    for (let n = 1; n <= RACE_MESSAGES; n += 1) await queue.send(jobIdOf(n), 0);
+    for (let n = 1; n <= RACE_MESSAGES; n += 1) await queue.send(wakeUp(n), 0);
     const rounds = Array.from({ length: RACE_MESSAGES }, (_, n) => queues[n % queues.length] ?? queue);
     const received = (await Promise.all(rounds.map((one) => now(one, 1)))).flat();
     expect(ids(received)).toEqual(Array.from({ length: RACE_MESSAGES }, (_, n) => jobIdOf(n + 1)));
@@ -92,7 +93,7 @@ function describeMessages(harness: () => JobQueueHarness): void {
 function describeVisibility(harness: () => JobQueueHarness): void {
   it('keeps a delayed message back until its time', async () => {
     const { queue, passMs } = harness();
-    await queue.send(jobIdOf(1), 5_000);
+    await queue.send(wakeUp(1), 5_000);
     expect(await now(queue, 1)).toEqual([]);
     await passMs(5_000);
     expect(ids(await now(queue, 1))).toEqual([jobIdOf(1)]);
@@ -101,7 +102,7 @@ function describeVisibility(harness: () => JobQueueHarness): void {
   it('hides a received message from others until its time is over, then delivers it again', async () => {
     const { queue, second, passMs, visibilityTimeoutMs } = harness();
     const other = await second();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     await now(queue, 1);
     expect(await now(other, 1)).toEqual([]);
     await passMs(visibilityTimeoutMs);
@@ -111,7 +112,7 @@ function describeVisibility(harness: () => JobQueueHarness): void {
 
   it('delivers a released message again after the delay', async () => {
     const { queue, passMs } = harness();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     const [delivery] = await now(queue, 1);
     await delivery?.release(2_000);
     await delivery?.release(2_000);
@@ -122,7 +123,7 @@ function describeVisibility(harness: () => JobQueueHarness): void {
 
   it('delivers a message released without delay at once', async () => {
     const { queue } = harness();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     const [delivery] = await now(queue, 1);
     await delivery?.release(0);
     expect(await now(queue, 1)).toMatchObject([{ jobId: jobIdOf(1), receivedCount: 2 }]);
@@ -130,7 +131,7 @@ function describeVisibility(harness: () => JobQueueHarness): void {
 
   it('keeps a message that somebody else received meanwhile from a late release', async () => {
     const { queue, passMs, visibilityTimeoutMs } = harness();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     const [late] = await now(queue, 1);
     await passMs(visibilityTimeoutMs);
     expect(await now(queue, 1)).toHaveLength(1);
@@ -144,7 +145,7 @@ function describeWaiting(harness: () => JobQueueHarness): void {
     const { queue, second } = harness();
     const abort = new AbortController();
     const waiting = queue.receive({ max: 10, waitMs: LONG_WAIT_MS, signal: abort.signal });
-    await (await second()).send(jobIdOf(1), 0);
+    await (await second()).send(wakeUp(1), 0);
     expect(ids(await waiting)).toEqual([jobIdOf(1)]);
   });
 
@@ -158,7 +159,7 @@ function describeWaiting(harness: () => JobQueueHarness): void {
 
   it('takes no message when it was aborted before', async () => {
     const { queue } = harness();
-    await queue.send(jobIdOf(1), 0);
+    await queue.send(wakeUp(1), 0);
     expect(await queue.receive({ max: 1, waitMs: LONG_WAIT_MS, signal: AbortSignal.abort() })).toEqual([]);
     expect(await now(queue, 1)).toMatchObject([{ receivedCount: 1 }]);
   });
@@ -169,6 +170,11 @@ function describeWaiting(harness: () => JobQueueHarness): void {
     await passMs(1_000);
     expect(await waiting).toEqual([]);
   });
+}
+
+/** Three clients take turns, so that a queue that is shared fairly has somebody to share it between. */
+function wakeUp(n: number): { jobId: JobId; clientId: string } {
+  return { jobId: jobIdOf(n), clientId: `client-${n % 3}` };
 }
 
 function now(queue: JobQueue, max: number): Promise<Delivery[]> {

@@ -67,8 +67,20 @@ function describeFullPool(harness: () => JobStoreHarness): void {
     for (const pool of ['empty', 'no-such-pool']) {
       const job = aJob({ jobId: jobIdOf(pool.length), pool });
       await store.create(job, null);
-      expect(await store.save(transition(job, EVENTS.claimed))).toBe('full');
+      expect(await store.save(transition(job, { ...EVENTS.claimed, pool }))).toBe('full');
     }
+  });
+
+  it('takes and frees the slot of the pool that the claim chose, whatever pool the job began in', async () => {
+    const { store } = harness();
+    const job = await stored(store, 1);
+    const moved = await saved(store, job, { ...EVENTS.claimed, pool: 'gpu' });
+    expect([await store.room('cpu'), await store.room('gpu')]).toEqual([
+      { slots: 2, free: 2 },
+      { slots: 1, free: 0 },
+    ]);
+    await saved(store, moved, EVENTS.retried);
+    expect(await store.room('gpu')).toEqual({ slots: 1, free: 1 });
   });
 
   it('saves changes that take no slot while the pool is full', async () => {

@@ -54,7 +54,7 @@ await measure('listActive, pages of 200', 20, async () => {
   await store.listActive({ limit: 200 });
 });
 await measure('send + receive + ack', jobCount, async (n) => {
-  await queue.send(jobIdOf(n), 0);
+  await queue.send(aJob({ jobId: jobIdOf(n) }), 0);
   const [delivery] = await queue.receive({ max: 1, waitMs: 0, signal: new AbortController().signal });
   await delivery?.ack();
 });

@@ -62,7 +62,7 @@ async function writeForEver(): Promise<void> {
     const job = aJob({ jobId: jobIdOf(n), nowMs: START_MS + n });
     await store.create(job, aClaim({ keyDigest: digest, expiresAtMs: START_MS + n + 1_000_000 }));
     say(`created ${job.jobId}`);
-    await queue.send(job.jobId, 0);
+    await queue.send(job, 0);
     let current = job;
     for (const event of [EVENTS.claimed, EVENTS.started, EVENTS.failed]) {
       const change = transition(current, event);

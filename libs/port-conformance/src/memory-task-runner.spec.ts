@@ -33,7 +33,8 @@ async function makeHarness(): Promise<TaskRunnerHarness> {
       const jobId = jobIdOf(kinds.size + 1);
       kinds.set(jobId, kind);
       if (kind === 'cannot_start') runner.refuse(jobId, 'model_unavailable');
-      return { jobId, epoch: 1, model: { name: 'echo-model', version: '1.0.0' }, pool: 'cpu', shrunk: false };
+      const model = { name: 'echo-model', version: '1.0.0' };
+      return { jobId, epoch: 1, model, pool: 'cpu', definition: null, shrunk: false };
     },
     settle: async (condition) => {
       for (let steps = 0; steps < STEPS_MAX; steps += 1) {

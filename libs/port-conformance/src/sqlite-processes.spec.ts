@@ -68,7 +68,7 @@ describe('SQLite adapters used by several processes', () => {
   it('deliver each message to one process', async () => {
     const queue = new SqliteJobQueue(local.connect(), systemClock);
     const sent = Array.from({ length: 100 }, (_, n) => jobIdOf(n + 1));
-    for (const jobId of sent) await queue.send(jobId, 0);
+    for (const jobId of sent) await queue.send({ jobId }, 0);
     const children = [run(local, 'receive', 1), run(local, 'receive', 2)];
     expect(await Promise.all(children.map(({ ended }) => ended))).toEqual([0, 0]);
     const received = children.flatMap(({ lines }) => lines.map((line) => line.replace('received ', '')));

@@ -47,6 +47,12 @@ export const TINY_POLICY: JobPolicy = {
   stopEscalationMs: 2,
   taskKeptMs: 4,
   dispatchFailuresMax: 1,
+  // Left out: a slow start ends like any other attempt that is given up, and no pool has a steadier one.
+  placementTimeoutMs: Number.MAX_SAFE_INTEGER - 1,
+  startTimeoutMs: Number.MAX_SAFE_INTEGER,
+  steadyPools: {},
+  setbacksUntilSteady: 1,
+  steadyBeforeDeadlineMs: 0,
   retriesMax: { platform: 1, interrupted: 1, capacity: 0 },
   backoffBaseMs: 1,
   backoffMaxMs: 1,

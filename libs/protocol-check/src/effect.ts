@@ -39,8 +39,9 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
       listActive: unused,
       recordProgress: unused,
     },
-    queue: { send: (jobId) => typed({ call: 'send', job: job(jobId) }), receive: unused, depth: unused },
+    queue: { send: ({ jobId }) => typed({ call: 'send', job: job(jobId) }), receive: unused, depth: unused },
     runner: {
+      definitionOf: () => null,
       inspect: (id) => typed({ call: 'inspect', ...task(id) }),
       launch: ({ jobId, epoch }) => typed({ call: 'launch', job: job(jobId), epoch }),
       stop: (id, mode) => typed({ call: 'stop', ...task(id), mode }),

@@ -59,8 +59,9 @@ export function normalized(job: JobRecord, policy: JobPolicy): JobRecord {
     attempt: job.attempt === null ? null : normalizedAttempt(job, job.attempt, policy),
     endedAttempts: over
       ? []
-      : job.endedAttempts.map(({ epoch }) => ({
+      : job.endedAttempts.map(({ epoch, pool }) => ({
           epoch,
+          pool,
           claimedAtMs: PAST_MS,
           startedAtMs: null,
           endedAtMs: PAST_MS,
@@ -75,13 +76,16 @@ export function normalized(job: JobRecord, policy: JobPolicy): JobRecord {
 }
 
 function normalizedAttempt(job: JobRecord, attempt: Attempt, policy: JobPolicy): Attempt {
-  const { epoch, intent, task } = attempt;
+  const { epoch, pool, definition, intent, task } = attempt;
   if (isTerminal(job.phase) || job.phase === 'queued') {
     return {
       epoch,
+      pool,
+      definition,
       claimedAtMs: PAST_MS,
       shrunk: false,
       task: null,
+      waitsForCapacity: false,
       dispatchFailures: 0,
       startedAtMs: null,
       deadlineAtMs: null,

@@ -18,8 +18,8 @@ function randomOf(seed: number): (below: number) => number {
 }
 
 const EVENTS: readonly JobEvent[] = [
-  { type: 'claimed', atMs: 1 },
-  { type: 'taskSeen', task: 't' },
+  { type: 'claimed', pool: 'cpu', definition: null, atMs: 1 },
+  { type: 'taskSeen', task: 't', waitsForCapacity: false },
   { type: 'started', task: 't', atMs: 2 },
   { type: 'intended', code: 'cancelled', atMs: 3 },
   { type: 'retried', code: 'platform_error', notBeforeMs: 4, shrink: 'no', atMs: 4 },

@@ -173,7 +173,7 @@ export async function completeJob(
   }
   const atMs = Date.now();
   await applyEvents(api, jobId, [
-    { type: 'claimed', atMs },
+    { type: 'claimed', pool: 'cpu', definition: null, atMs },
     { type: 'started', task: 'task-1', atMs },
     { type: 'published', manifest, atMs },
   ]);

@@ -82,6 +82,11 @@ export class DockerTaskRunner implements TaskRunner {
     this.#context.stagers.keepSpare();
   }
 
+  /** The launch itself pins the image, in the attempt's folder. */
+  definitionOf(): null {
+    return null;
+  }
+
   async launch(spec: TaskSpec): Promise<LaunchResult> {
     const folder = new AttemptFolder(this.#workRoot, spec);
     if ((await folder.task()) === null) {

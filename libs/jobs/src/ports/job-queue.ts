@@ -1,4 +1,4 @@
-import type { JobId } from '@bpi/job-contract';
+import type { JobId, JobRecord } from '@bpi/job-contract';
 
 /** A wake-up that was received. It stays invisible to others until acked, released, or its time is over. */
 export type Delivery = {
@@ -16,7 +16,8 @@ export type Delivery = {
  * A message holds a job id of ours and nothing else; the record is read instead.
  */
 export interface JobQueue {
-  send(jobId: JobId, delayMs: number): Promise<void>;
+  /** The client is whom the message counts for where a queue is shared fairly; a message is about one of our own ids only. */
+  send(job: Pick<JobRecord, 'jobId' | 'clientId'>, delayMs: number): Promise<void>;
 
   /** Up to `max` visible messages, waiting up to `waitMs` for the first; empty when aborted or none came. */
   receive(ask: { max: number; waitMs: number; signal: AbortSignal }): Promise<Delivery[]>;

@@ -9,6 +9,8 @@ export type TaskSpec = {
   epoch: number;
   model: { name: string; version: string };
   pool: string;
+  /** What `definitionOf` said when the attempt was claimed. */
+  definition: string | null;
   /** Run with the model's smaller settings. */
   shrunk: boolean;
 };
@@ -32,7 +34,8 @@ export type StopCause =
 /** What a runner sees of a task. Translated, never judged: `classify` does that. */
 export type Observation =
   | { state: 'missing' }
-  | { state: 'pending'; ref: TaskRef; waitingFor: WaitingFor }
+  /** `doomed`: it will never start, and why; it still has to be stopped. */
+  | { state: 'pending'; ref: TaskRef; waitingFor: WaitingFor; doomed?: StopCause }
   | { state: 'running'; ref: TaskRef }
   /** Reported by a live host, or the host is gone for good. `exitCode` null = forgotten or never started. */
   | { state: 'stopped'; ref: TaskRef; cause: StopCause; exitCode: number | null };
@@ -46,6 +49,13 @@ export type ListedTask = { jobId: JobId; epoch: number; ref: TaskRef; live: bool
 
 /** Where containers run. Any method may be called by several workers at once, twice, and late. */
 export interface TaskRunner {
+  /**
+   * The runner's own name for what it would run now for this model (a task definition's revision), at most 256
+   * characters: kept with the claim, so that a repeated launch is identical also after a deployment. Null if the runner
+   * pins by itself, or has nothing to run.
+   */
+  definitionOf(model: { name: string; version: string }): string | null;
+
   /** Idempotent by job and epoch: a repeat returns the same task, also after it stopped. Throws if the outcome is unknown. */
   launch(spec: TaskSpec): Promise<LaunchResult>;
 

@@ -175,7 +175,8 @@ export function newJobId(): JobId {
 }
 
 function aSpec(model: ShellModel): TaskSpec {
-  return { jobId: newJobId(), epoch: 1, model: { name: model, version: '1.0.0' }, pool: 'cpu', shrunk: false };
+  const identity = { name: model, version: '1.0.0' };
+  return { jobId: newJobId(), epoch: 1, model: identity, pool: 'cpu', definition: null, shrunk: false };
 }
 
 async function writePlan(folder: string, jobId: JobId, plan: Partial<AttemptPlan> & { script: string }): Promise<void> {
