@@ -10,23 +10,33 @@ const depConstraints = [
   { sourceTag: 'type:domain', onlyDependOnLibsWithTags: ['type:contract'], allowedExternalImports: ['@jest/globals'] },
   { sourceTag: 'type:volumes', onlyDependOnLibsWithTags: [], allowedExternalImports: ['yauzl', '@jest/globals'] },
   {
+    sourceTag: 'type:files',
+    onlyDependOnLibsWithTags: ['type:contract'],
+    allowedExternalImports: ['@jest/globals'],
+  },
+  {
     sourceTag: 'type:adapter',
-    onlyDependOnLibsWithTags: ['type:domain', 'type:contract'],
+    onlyDependOnLibsWithTags: ['type:domain', 'type:contract', 'type:files'],
     bannedExternalImports: ['@nestjs/*', 'express', 'multer'],
   },
+  { sourceTag: 'scope:local', bannedExternalImports: ['@aws-sdk/*'] },
+  { sourceTag: 'type:simulator', onlyDependOnLibsWithTags: [], bannedExternalImports: ['@nestjs/*'] },
   { sourceTag: 'scope:memory', onlyDependOnLibsWithTags: ['type:domain', 'type:contract'], allowedExternalImports: [] },
   {
     sourceTag: 'type:app',
-    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:volumes'],
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:volumes'],
     bannedExternalImports: ['@aws-sdk/*', 'cdktf', '@cdktf/*'],
   },
   { sourceTag: 'scope:plain-node', bannedExternalImports: ['@nestjs/*', 'express', 'multer'] },
   {
     sourceTag: 'type:conformance',
-    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract'],
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator'],
   },
-  { sourceTag: 'type:e2e', onlyDependOnLibsWithTags: ['type:contract', 'type:tool'] },
-  { sourceTag: 'type:tool', onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract'] },
+  { sourceTag: 'type:e2e', onlyDependOnLibsWithTags: ['type:contract', 'type:simulator', 'type:tool'] },
+  {
+    sourceTag: 'type:tool',
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator'],
+  },
 ];
 
 const house = {

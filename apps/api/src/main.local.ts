@@ -3,14 +3,13 @@ import { join, resolve } from 'node:path';
 import {
   FsObjectStore,
   openPlatformDatabase,
-  readCatalogue,
   SqliteClients,
   SqliteJobQueue,
   SqliteJobStore,
-  systemClock,
 } from '@bpi/adapters-local';
 import { createLog, errorFields } from '@bpi/job-contract';
-import { Catalogue, type Failpoint, type SubmitStep } from '@bpi/jobs';
+import { Catalogue, type Failpoint, type SubmitStep, systemClock } from '@bpi/jobs';
+import { readCatalogue } from '@bpi/model-files';
 import { chooseDefaultModel, ConfigError, parseConfig } from './config.ts';
 import type { ReadinessCheck } from './health.controller.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';

@@ -5,9 +5,10 @@
  */
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
-import { FsObjectStore, readCatalogue, systemClock } from '@bpi/adapters-local';
+import { FsObjectStore } from '@bpi/adapters-local';
 import { createLog, errorFields } from '@bpi/job-contract';
-import { Catalogue } from '@bpi/jobs';
+import { Catalogue, systemClock } from '@bpi/jobs';
+import { readCatalogue } from '@bpi/model-files';
 import { z } from 'zod';
 import { stageIn } from './stage-in.ts';
 import { stageOut } from './stage-out.ts';

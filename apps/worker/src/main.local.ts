@@ -7,13 +7,12 @@ import {
   FsObjectStore,
   openPlatformDatabase,
   platformLabelOf,
-  readCatalogue,
   SqliteJobQueue,
   SqliteJobStore,
-  systemClock,
 } from '@bpi/adapters-local';
 import { createLog, errorFields, LIMITS } from '@bpi/job-contract';
-import { assertPolicy, Catalogue, LOCAL_POLICY, type AdvanceContext } from '@bpi/jobs';
+import { type AdvanceContext, assertPolicy, Catalogue, LOCAL_POLICY, systemClock } from '@bpi/jobs';
+import { readCatalogue } from '@bpi/model-files';
 import Dockerode from 'dockerode';
 import { parseConfig, type WorkerConfig } from './config.ts';
 import { startHealth } from './health.ts';

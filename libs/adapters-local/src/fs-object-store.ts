@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { isObjectKey, isObjectPrefix } from '@bpi/job-contract';
 import { ObjectNotFound, type ByteRange, type ObjectInfo, type ObjectStore, type PutResult } from '@bpi/jobs';
-import { hasCode } from './error-code.ts';
+import { hasCode } from '@bpi/model-files';
 
 /** Beside the objects, so that a rename never crosses a file system; no key can name it. */
 const TEMPORARY_FOLDER = '.tmp';

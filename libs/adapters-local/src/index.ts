@@ -9,8 +9,6 @@ export {
   PlatformDatabaseError,
   type PlatformDatabaseErrorCode,
 } from './platform-database.ts';
-export { CatalogueError, readCatalogue } from './read-catalogue.ts';
 export { SqliteClients } from './sqlite-clients.ts';
 export { SqliteJobQueue, type SqliteJobQueueOptions } from './sqlite-job-queue.ts';
 export { SqliteJobStore, type SqliteJobStoreOptions } from './sqlite-job-store.ts';
-export { systemClock } from './system-clock.ts';

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { jobPrefix, statusOf, type JobRecord } from '@bpi/job-contract';
-import { hasCode } from './error-code.ts';
+import { hasCode } from '@bpi/model-files';
 
 /**
  * Shows a job's public word as `jobs/{id}/status.txt` under the data folder: one word and a newline, replaced whole.

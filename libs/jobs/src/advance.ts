@@ -1,4 +1,5 @@
 import { holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
+import type { Clock } from './clock.ts';
 import type { Seen, Sight, Step } from './decide.ts';
 import type { JobEvent } from './job-event.ts';
 import { projectionDue } from './new-job.ts';
@@ -9,9 +10,6 @@ import type { ObjectStore } from './ports/object-store.ts';
 import type { TaskRunner } from './ports/task-runner.ts';
 import { project } from './project.ts';
 import { RULES, type Rules } from './rules.ts';
-
-/** Two clocks as values: the wall's for what is stored, a monotonic one for leases. Milliseconds. */
-export type Clock = { nowMs(): number; monotonicMs(): number };
 
 export type AdvanceContext = {
   store: JobStore;

@@ -1,6 +1,7 @@
-export { advance, type AdvanceContext, type Advanced, type Clock } from './advance.ts';
+export { advance, type AdvanceContext, type Advanced } from './advance.ts';
 export { cancelJob, type CancelResult } from './cancel.ts';
 export { Catalogue } from './catalogue.ts';
+export { systemClock, type Clock } from './clock.ts';
 export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
 export type { JobEvent } from './job-event.ts';

@@ -5,9 +5,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openPlatformDatabase, SqliteJobQueue, SqliteJobStore, systemClock } from '@bpi/adapters-local';
+import { openPlatformDatabase, SqliteJobQueue, SqliteJobStore } from '@bpi/adapters-local';
 import type { JobRecord } from '@bpi/job-contract';
-import { transition, type JobEvent } from '@bpi/jobs';
+import { type JobEvent, systemClock, transition } from '@bpi/jobs';
 import { aClaim, aJob, EVENTS, jobIdOf } from './builders.ts';
 
 /** As a busy machine has them; each job gives its slot back before the next takes one. */

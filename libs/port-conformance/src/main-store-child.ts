@@ -4,9 +4,9 @@
  * `write` writes until it is killed; `end` ends the running job number SEED.
  * Prints one line for each thing it was told is durable.
  */
-import { openPlatformDatabase, SqliteJobQueue, SqliteJobStore, systemClock } from '@bpi/adapters-local';
+import { openPlatformDatabase, SqliteJobQueue, SqliteJobStore } from '@bpi/adapters-local';
 import { LIMITS, type JobRecord } from '@bpi/job-contract';
-import { transition, type JobEvent, type JobStore } from '@bpi/jobs';
+import { type JobEvent, type JobStore, systemClock, transition } from '@bpi/jobs';
 import { aClaim, aJob, EVENTS, jobIdOf, START_MS } from './builders.ts';
 
 const CLAIM_ROUNDS = 400;

@@ -7,9 +7,9 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { SqliteJobQueue, SqliteJobStore, systemClock } from '@bpi/adapters-local';
+import { SqliteJobQueue, SqliteJobStore } from '@bpi/adapters-local';
 import { isJobId, statusOf, type JobRecord } from '@bpi/job-contract';
-import { transition } from '@bpi/jobs';
+import { systemClock, transition } from '@bpi/jobs';
 import { aClaim, aJob, changeAfter, EVENTS, jobIdOf } from './builders.ts';
 import { makeLocalDatabase, type LocalDatabase } from './local-database.ts';
 

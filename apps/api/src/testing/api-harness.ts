@@ -8,7 +8,6 @@ import {
   SqliteClients,
   SqliteJobQueue,
   SqliteJobStore,
-  systemClock,
 } from '@bpi/adapters-local';
 import {
   ARTIFACTS,
@@ -23,7 +22,7 @@ import {
   type ManifestEntry,
   type Problem,
 } from '@bpi/job-contract';
-import { Catalogue, transition, type Clients, type JobEvent } from '@bpi/jobs';
+import { Catalogue, type Clients, type JobEvent, systemClock, transition } from '@bpi/jobs';
 import type { ReadinessCheck } from '../health.controller.ts';
 import type { ApiPorts } from '../ports.ts';
 import { DEFAULT_SETTINGS, type ApiSettings } from '../settings.ts';

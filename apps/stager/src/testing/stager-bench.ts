@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { FsObjectStore, systemClock } from '@bpi/adapters-local';
+import { FsObjectStore } from '@bpi/adapters-local';
 import {
   createLog,
   inputKey,
@@ -15,7 +15,7 @@ import {
   type ModelManifest,
   type TaskFile,
 } from '@bpi/job-contract';
-import { Catalogue } from '@bpi/jobs';
+import { Catalogue, systemClock } from '@bpi/jobs';
 import { writeMaskNpz } from '@bpi/volumes';
 import type { StagerContext } from '../stager-context.ts';
 import { WorkFolder } from '../work-folder.ts';

@@ -13,7 +13,7 @@ import {
   type TaskFile,
 } from '@bpi/job-contract';
 import type { StopCause } from '@bpi/jobs';
-import { unlessExists, unlessMissing } from '../error-code.ts';
+import { unlessExists, unlessMissing } from '@bpi/model-files';
 
 export type AttemptId = { jobId: JobId; epoch: number };
 

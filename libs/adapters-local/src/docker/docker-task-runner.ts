@@ -18,10 +18,10 @@ import { AttemptFolder, attemptOfFolderName, taskRefOf } from './attempt-folder.
 import { LABELS, type HostFacts } from './container-options.ts';
 import type { DockerRunnerSettings, DriveContext } from './drive.ts';
 import { lookAfter, settleStopped } from './driver.ts';
-import { unlessMissing } from '../error-code.ts';
+import { unlessMissing } from '@bpi/model-files';
 import { EventHub } from './event-hub.ts';
 import { ModelContainer, type ContainerState } from './model-container.ts';
-import { removeTree } from './remove-tree.ts';
+import { removeTree } from '@bpi/model-files';
 import { signalStager, stagerIsAlive } from './stager-process.ts';
 import { StagerSource, type StagerCommand } from './stager-source.ts';
 import { engineStatus, throwEngineError } from './task-runner-error.ts';

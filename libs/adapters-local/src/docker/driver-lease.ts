@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile, rm, stat, utimes } from 'node:fs/promises';
 import type { Clock } from '@bpi/jobs';
 import type { AttemptFolder } from './attempt-folder.ts';
-import { unlessMissing } from '../error-code.ts';
+import { unlessMissing } from '@bpi/model-files';
 import { processIsAlive } from './process-alive.ts';
 
 export const LEASE = {

@@ -7,8 +7,8 @@ import { buildContainerOptions } from './container-options.ts';
 import { goOnOrThrow, type Drive } from './drive.ts';
 import { unframeLogs } from './log-frames.ts';
 import type { ContainerState } from './model-container.ts';
-import { exceedsLimits } from './output-watch.ts';
-import { ProgressTail } from './progress-tail.ts';
+import { exceedsLimits } from '@bpi/model-files';
+import { ProgressTail } from '@bpi/model-files';
 import { noteCrash, runStage, STAGE_CRASHES_MAX } from './stager-process.ts';
 import { TaskRunnerError } from './task-runner-error.ts';
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { errorCode } from '../error-code.ts';
+import { errorCode } from '@bpi/model-files';
 
 /** Whether a process of this host exists; true also for one of another user. */
 export function processIsAlive(pid: number): boolean {

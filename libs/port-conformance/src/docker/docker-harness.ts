@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { DockerTaskRunner, FsObjectStore, systemClock } from '@bpi/adapters-local';
+import { DockerTaskRunner, FsObjectStore } from '@bpi/adapters-local';
 import {
   createLog,
   isJobId,
@@ -14,7 +14,7 @@ import {
   type ModelEnd,
   type ModelManifest,
 } from '@bpi/job-contract';
-import { Catalogue, type Observation, type TaskSpec } from '@bpi/jobs';
+import { Catalogue, type Observation, systemClock, type TaskSpec } from '@bpi/jobs';
 import Docker from 'dockerode';
 import type { TaskKind, TaskRunnerHarness } from '../task-runner.conformance.ts';
 import type { AttemptPlan } from './shell-stager.ts';

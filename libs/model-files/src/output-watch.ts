@@ -1,6 +1,6 @@
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode, unlessMissing } from '../error-code.ts';
+import { errorCode, unlessMissing } from './error-code.ts';
 
 export const OUTPUT_LIMITS = {
   /** A model leaves a handful of files; more is a fault of its own and would make measuring slow. */

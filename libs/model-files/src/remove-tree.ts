@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { chmod, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hasCode } from '../error-code.ts';
+import { hasCode } from './error-code.ts';
 
 /**
  * Removes a folder that somebody untrusted wrote into, without following links. Safe to repeat. Folders nested deeper
