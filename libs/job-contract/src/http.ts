@@ -31,6 +31,17 @@ export const statusBodySchema = z.strictObject({
   progress: z.strictObject({ fraction: z.number(), step: z.string() }).optional(),
   waiting_for: z.enum(WAITING_FOR).optional(),
   cancel_requested: z.boolean(),
+  /** Attempts that are over, oldest first; absent while there is none. No `code`: this one made the result. */
+  ended_attempts: z
+    .array(
+      z.strictObject({
+        attempt: z.int(),
+        code: z.enum(FAILURE_CODES).optional(),
+        started_at: z.string().optional(),
+        ended_at: z.string(),
+      }),
+    )
+    .optional(),
   created_at: z.string(),
   started_at: z.string().optional(),
   ended_at: z.string().optional(),

@@ -36,6 +36,13 @@ export const LOG_EVENTS = {
   'task.removed': { ...attempt },
   'task.stage': { ...attempt, stage: word, durationMs: count, exitCode: count },
   'task.orphan': { ...attempt },
+  /** The machine of a task is about to be taken away; the task was asked to stop. */
+  'task.interrupted': { ...attempt },
+  /** A message that is none of ours, about another cluster, or not whole was thrown away. */
+  'task.event.dropped': { reason: word },
+  'queue.message.dropped': { reason: word },
+  'pool.room': { pool: word, slots: count, free: count },
+  'queue.depth': { messages: count },
   'advance.failed': { ...job, ...failure },
   'loop.failed': { loop: word, ...failure },
   'sweep.done': { jobs: count, woken: count, orphans: count, durationMs: count },
