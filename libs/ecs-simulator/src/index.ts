@@ -1,0 +1,12 @@
+export { CannotStart } from './container-engine.ts';
+export type { ContainerEngine, ContainerExit, ContainerPlan, StartedContainer } from './container-engine.ts';
+export { DockerEngine } from './docker/docker-engine.ts';
+export { EcsSimulator } from './ecs-simulator.ts';
+export type { SimulatedInstance } from './ecs-simulator.ts';
+export type { EcsEvent, EventFilter, EventSink } from './events/event.ts';
+export { collectingEventSink, sqsEventSink } from './events/event-sinks.ts';
+export { createFaultPlan } from './fault-plan.ts';
+export type { CallFate, EventFate, FaultPlan, FaultRates, TaskFate } from './fault-plan.ts';
+export { OutOfMemory, ScriptedEngine } from './scripted-engine.ts';
+export type { Program, ProgramRun } from './scripted-engine.ts';
+export type { AutoScalingGroupSettings, SimulatorSettings } from './settings.ts';
