@@ -1,0 +1,208 @@
+import {
+  GetItemCommand,
+  PutItemCommand,
+  TransactWriteItemsCommand,
+  UpdateItemCommand,
+  type DynamoDBClient,
+  type Put,
+  type TransactWriteItem,
+  type Update,
+} from '@aws-sdk/client-dynamodb';
+import { progressSchema, type JobId, type JobRecord, type Progress } from '@bpi/job-contract';
+import {
+  assertChange,
+  type Change,
+  type CreateResult,
+  type IdempotencyClaim,
+  type JobStore,
+  type Room,
+  type SaveResult,
+  type StoredJob,
+} from '@bpi/jobs';
+import { randomUUID } from 'node:crypto';
+import { throwAwsError } from '../aws-error.ts';
+import { readActiveJobs } from './active-jobs.ts';
+import { projection } from './attributes.ts';
+import { putClaim } from './claim-item.ts';
+import { parseStoredJob, putJob, STORED_JOB_ATTRIBUTES, updateJob, updateProgress } from './job-item.ts';
+import { activeAtOf, jobKey, poolKey, type Item, type ItemKey } from './job-table.ts';
+import { freeSlot, heldSlots, POOL_SLOTS_MAX, takeSlot } from './pool-item.ts';
+import { conditionFailed, isPassing, refusalsOf } from './refusals.ts';
+import { createVerdict, createVerdictOfItem, saveVerdict, saveVerdictOfItem, type CreateVerdict } from './verdicts.ts';
+import { pauseByTimer, pauseMs, writeUntilKnown, type Pause, type Write } from './write-until-known.ts';
+
+/**
+ * Every SDK command that the store sends, without its ending: what its role must be allowed, on the table and its index.
+ * TransactWriteItems is allowed by what it contains here: PutItem and UpdateItem.
+ */
+export const DYNAMO_JOB_STORE_COMMANDS = [
+  'BatchGetItem',
+  'GetItem',
+  'PutItem',
+  'Query',
+  'TransactWriteItems',
+  'UpdateItem',
+] as const;
+
+/** Tries to note progress while transactions hold the job: the next progress comes soon, so few. */
+const PROGRESS_TRIES_MAX = 4;
+
+type Sending = Pick<Write<never>, 'operation' | 'send'>;
+
+export type DynamoJobStoreOptions = {
+  tableName: string;
+  /** Slots by pool name. The same in every process that uses the table. */
+  pools: Readonly<Record<string, number>>;
+  /** Waits between tries; a timer unless said otherwise. */
+  pause?: Pause;
+};
+
+/**
+ * The truth about jobs in one DynamoDB table (see JOB_TABLE). The client must have a time-out for requests: an answer
+ * that never comes is waited for otherwise.
+ *
+ * Every write carries a random id of its own, which is stored with the job. So a write whose answer was lost is told
+ * from a rival's: it finds its own id. One case stays: if a rival saved after us and before we asked again, the answer
+ * is `stale` although our change had been saved first. That is what a caller must expect of any stale save: look anew.
+ *
+ * `listActive` finds jobs by an index that follows the table within moments, so a job that was just made may be
+ * missing from it; the sweep comes again. All other reads are consistent.
+ */
+export class DynamoJobStore implements JobStore {
+  readonly #client: DynamoDBClient;
+  readonly #tableName: string;
+  readonly #pools: Readonly<Record<string, number>>;
+  readonly #pause: Pause;
+
+  constructor(client: DynamoDBClient, options: DynamoJobStoreOptions) {
+    for (const [pool, slots] of Object.entries(options.pools)) {
+      if (!Number.isInteger(slots) || slots < 0 || slots > POOL_SLOTS_MAX) {
+        throw new Error(`pool ${pool} must have 0 to ${POOL_SLOTS_MAX} slots: correct the setting`);
+      }
+    }
+    this.#client = client;
+    this.#tableName = options.tableName;
+    this.#pools = options.pools;
+    this.#pause = options.pause ?? pauseByTimer;
+  }
+
+  async create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult> {
+    if (job.phase !== 'queued' || job.version !== 1) throw new Error('create takes a new job: queued, version 1');
+    const createId = randomUUID();
+    const put = putJob(this.#tableName, job, createId);
+    const verdict = await writeUntilKnown<CreateVerdict>(
+      {
+        ...(claim === null
+          ? this.#put(put)
+          : this.#transaction(createId, [{ Put: put }, { Put: putClaim(this.#tableName, job, claim) }])),
+        applied: { kind: 'created' },
+        judge: (refusals) => createVerdict(refusals, { createId, claim }),
+        readBack: async () =>
+          createVerdictOfItem(await this.#read(jobKey(job.jobId), ['record', 'createId']), createId),
+      },
+      this.#pause,
+    );
+    return verdict.kind === 'claimed' ? { kind: 'exists', job: await this.#mustGet(verdict.jobId) } : verdict;
+  }
+
+  async get(jobId: JobId): Promise<StoredJob | null> {
+    const item = await this.#read(jobKey(jobId), STORED_JOB_ATTRIBUTES);
+    return item === null ? null : parseStoredJob(item);
+  }
+
+  async save(change: Change): Promise<SaveResult> {
+    assertChange(change);
+    const { before, after } = change;
+    const saveId = randomUUID();
+    return writeUntilKnown<SaveResult>(
+      {
+        ...this.#saving(change, saveId),
+        applied: 'saved',
+        judge: (refusals) => saveVerdict(refusals, saveId),
+        readBack: async () => {
+          const item = await this.#read(jobKey(after.jobId), ['version', 'saveId']);
+          return saveVerdictOfItem(item, saveId, before.version);
+        },
+      },
+      this.#pause,
+    );
+  }
+
+  async recordProgress(jobId: JobId, epoch: number, progress: Progress): Promise<boolean> {
+    const update = updateProgress(this.#tableName, jobId, epoch, progressSchema.parse(progress));
+    for (let tries = 1; tries <= PROGRESS_TRIES_MAX; tries += 1) {
+      try {
+        await this.#client.send(new UpdateItemCommand(update));
+        return true;
+      } catch (error) {
+        const refusals = refusalsOf(error);
+        if (conditionFailed(refusals?.[0])) return false;
+        if (refusals === null || !isPassing(error)) throwAwsError('UpdateItem', error);
+      }
+      await this.#pause(pauseMs(tries));
+    }
+    return false;
+  }
+
+  async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
+    const table = { client: this.#client, tableName: this.#tableName, pause: this.#pause };
+    return readActiveJobs(table, {
+      limit: page.limit,
+      after: page.after === undefined ? null : activeAtOf(page.after),
+    });
+  }
+
+  async room(pool: string): Promise<Room> {
+    const slots = this.#slots(pool);
+    if (slots === 0) return { slots, free: 0 };
+    const item = await this.#read(poolKey(pool), ['holders']);
+    return { slots, free: Math.max(0, slots - heldSlots(item)) };
+  }
+
+  #saving(change: Change, saveId: string): Sending {
+    const update = updateJob(this.#tableName, change, saveId);
+    const { slot, pool } = change;
+    if (slot === 'keep') return this.#update(update);
+    const { jobId } = change.after;
+    const move =
+      slot === 'take'
+        ? takeSlot(this.#tableName, pool, jobId, this.#slots(pool))
+        : freeSlot(this.#tableName, pool, jobId);
+    return this.#transaction(saveId, [{ Update: update }, { Update: move }]);
+  }
+
+  #put(put: Put): Sending {
+    return { operation: 'PutItem', send: () => this.#client.send(new PutItemCommand(put)) };
+  }
+
+  #update(update: Update): Sending {
+    return { operation: 'UpdateItem', send: () => this.#client.send(new UpdateItemCommand(update)) };
+  }
+
+  /** The token makes a repetition within ten minutes a success without a second effect. */
+  #transaction(token: string, items: TransactWriteItem[]): Sending {
+    const command = new TransactWriteItemsCommand({ ClientRequestToken: token, TransactItems: items });
+    return { operation: 'TransactWriteItems', send: () => this.#client.send(command) };
+  }
+
+  async #mustGet(jobId: JobId): Promise<JobRecord> {
+    const stored = await this.get(jobId);
+    if (stored === null) throw new Error('an idempotency claim names a job that is not stored');
+    return stored.job;
+  }
+
+  async #read(key: ItemKey, attributes: readonly string[]): Promise<Item | null> {
+    const command = new GetItemCommand({
+      TableName: this.#tableName,
+      Key: key,
+      ConsistentRead: true,
+      ...projection(attributes),
+    });
+    const { Item: item } = await this.#client.send(command).catch((error: unknown) => throwAwsError('GetItem', error));
+    return item ?? null;
+  }
+
+  #slots(pool: string): number {
+    return Object.hasOwn(this.#pools, pool) ? (this.#pools[pool] ?? 0) : 0;
+  }
+}

@@ -1,0 +1,113 @@
+import type { AttributeValue, CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
+import type { JobId } from '@bpi/job-contract';
+
+/**
+ * The one table, as plain data, for the infrastructure and for tests. All keys are strings. On demand, so that nothing
+ * here names a throughput.
+ *
+ * | pk | sk | what |
+ * |---|---|---|
+ * | `job#<id>` | `job` | a job: its record as JSON, and beside it what conditions and the index need |
+ * | `idem#<digest>` | `idem` | an idempotency claim; expires |
+ * | `pool#<name>` | `pool` | the jobs that hold a slot of the pool |
+ * | `keys` | `key#<id>` | an API key's digest |
+ * | `audit#<yyyy-mm-dd>` | `<time>#<sequence>#<uuid>` | an audit event |
+ */
+export const JOB_TABLE = {
+  partitionKey: 'pk',
+  sortKey: 'sk',
+  /** Seconds since 1970. DynamoDB removes an item some time after it, so readers look at the time too. */
+  ttlAttribute: 'expiresAt',
+  /**
+   * Active jobs only (sparse), oldest first within a shard. Keys only: records are read from the table, where reads
+   * are consistent.
+   */
+  activeIndex: { name: 'active', partitionKey: 'activeShard', sortKey: 'activeAt', projection: 'KEYS_ONLY' },
+  activeShards: 4,
+} as const;
+
+export type Item = Record<string, AttributeValue>;
+export type ItemKey = { pk: { S: string }; sk: { S: string } };
+
+export const API_KEYS_PARTITION = 'keys';
+export const ACTIVE_SHARDS: readonly string[] = Array.from({ length: JOB_TABLE.activeShards }, (_, n) => shardName(n));
+/** Milliseconds since 1970 in a sort key: enough for every date that JavaScript knows, so that text sorts as time. */
+const TIME_DIGITS = 16;
+const SEQUENCE_DIGITS = 10;
+
+/** The table for an emulator: all but the expiry, which is another call and which emulators do not keep to. */
+export function jobTableDefinition(tableName: string): CreateTableCommandInput {
+  const { partitionKey, sortKey, activeIndex } = JOB_TABLE;
+  const names = [partitionKey, sortKey, activeIndex.partitionKey, activeIndex.sortKey];
+  const schemaOf = (keys: { partitionKey: string; sortKey: string }): CreateTableCommandInput['KeySchema'] => [
+    { AttributeName: keys.partitionKey, KeyType: 'HASH' },
+    { AttributeName: keys.sortKey, KeyType: 'RANGE' },
+  ];
+  return {
+    TableName: tableName,
+    BillingMode: 'PAY_PER_REQUEST',
+    AttributeDefinitions: names.map((name) => ({ AttributeName: name, AttributeType: 'S' })),
+    KeySchema: schemaOf({ partitionKey, sortKey }),
+    GlobalSecondaryIndexes: [
+      {
+        IndexName: activeIndex.name,
+        KeySchema: schemaOf(activeIndex),
+        Projection: { ProjectionType: activeIndex.projection },
+      },
+    ],
+  };
+}
+
+export function jobKey(jobId: string): ItemKey {
+  return key(`job#${jobId}`, 'job');
+}
+
+export function claimKey(keyDigest: string): ItemKey {
+  return key(`idem#${keyDigest}`, 'idem');
+}
+
+export function poolKey(pool: string): ItemKey {
+  return key(`pool#${pool}`, 'pool');
+}
+
+export function apiKeyKey(keyId: string): ItemKey {
+  return key(API_KEYS_PARTITION, `key#${keyId}`);
+}
+
+/** @param sequence orders what one process wrote within a millisecond. */
+export function auditKey(entry: { atMs: number; sequence: number; entryId: string }): ItemKey {
+  const sequence = String(entry.sequence).padStart(SEQUENCE_DIGITS, '0');
+  return key(auditPartition(entry.atMs), `${sortableTime(entry.atMs)}#${sequence}#${entry.entryId}`);
+}
+
+/** The partition of the UTC day that a time belongs to. */
+export function auditPartition(atMs: number): string {
+  return `audit#${new Date(atMs).toISOString().slice(0, 10)}`;
+}
+
+/** Spreads active jobs evenly: the last digit of a random UUID. */
+export function activeShardOf(jobId: JobId): string {
+  return shardName(Number.parseInt(jobId.slice(-1), 16) % JOB_TABLE.activeShards);
+}
+
+/** Sorts as the port wants active jobs: by age, then by id. */
+export function activeAtOf(job: { createdAtMs: number; jobId: JobId }): string {
+  return `${sortableTime(job.createdAtMs)}#${job.jobId}`;
+}
+
+/** The job id in what `activeAtOf` made. */
+export function jobIdOfActiveAt(activeAt: string): string {
+  return activeAt.slice(TIME_DIGITS + 1);
+}
+
+function key(pk: string, sk: string): ItemKey {
+  return { pk: { S: pk }, sk: { S: sk } };
+}
+
+function shardName(n: number): string {
+  return `active#${n}`;
+}
+
+function sortableTime(atMs: number): string {
+  return String(atMs).padStart(TIME_DIGITS, '0');
+}

@@ -1,0 +1,113 @@
+import { TerminateInstanceInAutoScalingGroupCommand, type AutoScalingClient } from '@aws-sdk/client-auto-scaling';
+import {
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  type ECSClient,
+  type ListTasksCommandInput,
+} from '@aws-sdk/client-ecs';
+import { isErrorNamed, throwAwsError } from '../aws-error.ts';
+import { parseEcsTask, type EcsTask } from './ecs-task.ts';
+
+/** Every command the runner sends to ECS and Auto Scaling. */
+export const ECS_TASK_RUNNER_COMMANDS = [
+  DescribeContainerInstancesCommand,
+  DescribeTasksCommand,
+  ListContainerInstancesCommand,
+  ListTasksCommand,
+  RunTaskCommand,
+  StopTaskCommand,
+  TerminateInstanceInAutoScalingGroupCommand,
+] as const;
+
+/** ECS's own limit for one DescribeTasks and one page of a list. */
+const TASKS_PER_CALL_MAX = 100;
+/** Far more tasks than ECS remembers for pools of this size; what is left comes with the next sweep. */
+const PAGES_MAX = 50;
+
+/** Thin senders: one call each, its answer in our words, its errors as AwsError. */
+export class EcsCalls {
+  readonly ecs: ECSClient;
+  readonly #autoScaling: AutoScalingClient;
+  readonly #cluster: string;
+
+  constructor(clients: { ecs: ECSClient; autoScaling: AutoScalingClient }, cluster: string) {
+    this.ecs = clients.ecs;
+    this.#autoScaling = clients.autoScaling;
+    this.#cluster = cluster;
+  }
+
+  /** Those that ECS knows, in any order. */
+  async describeTasks(taskArns: readonly string[]): Promise<EcsTask[]> {
+    const found: EcsTask[] = [];
+    for (let from = 0; from < taskArns.length; from += TASKS_PER_CALL_MAX) {
+      const tasks = taskArns.slice(from, from + TASKS_PER_CALL_MAX);
+      const answer = await this.ecs
+        .send(new DescribeTasksCommand({ cluster: this.#cluster, tasks }))
+        .catch((error: unknown) => throwAwsError('DescribeTasks', error));
+      for (const task of answer.tasks ?? []) {
+        const parsed = parseEcsTask(task);
+        if (parsed !== null) found.push(parsed);
+      }
+    }
+    return found;
+  }
+
+  async listTaskArns(filter: Omit<ListTasksCommandInput, 'cluster' | 'nextToken' | 'maxResults'>): Promise<string[]> {
+    const arns: string[] = [];
+    let nextToken: string | undefined;
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const answer = await this.ecs
+        .send(new ListTasksCommand({ cluster: this.#cluster, ...filter, nextToken }))
+        .catch((error: unknown) => throwAwsError('ListTasks', error));
+      arns.push(...(answer.taskArns ?? []));
+      nextToken = answer.nextToken;
+      if (nextToken === undefined) break;
+    }
+    return arns;
+  }
+
+  /** A task that ECS does not know any more is stopped enough. */
+  async stopTask(taskArn: string, reason: string): Promise<void> {
+    await this.ecs
+      .send(new StopTaskCommand({ cluster: this.#cluster, task: taskArn, reason }))
+      .catch((error: unknown) => unlessUnknown('StopTask', error));
+  }
+
+  async containerInstancesOf(instanceId: string): Promise<string[]> {
+    const answer = await this.ecs
+      .send(new ListContainerInstancesCommand({ cluster: this.#cluster, filter: `ec2InstanceId == ${instanceId}` }))
+      .catch((error: unknown) => throwAwsError('ListContainerInstances', error));
+    return answer.containerInstanceArns ?? [];
+  }
+
+  /** Null if it is gone. */
+  async instanceOf(containerInstanceArn: string): Promise<string | null> {
+    const containerInstances = [containerInstanceArn];
+    const answer = await this.ecs
+      .send(new DescribeContainerInstancesCommand({ cluster: this.#cluster, containerInstances }))
+      .catch((error: unknown) => throwAwsError('DescribeContainerInstances', error));
+    return answer.containerInstances?.[0]?.ec2InstanceId ?? null;
+  }
+
+  /** The group gets smaller by it: it grows again when a task waits. An instance that is gone is fine. */
+  async terminateInstance(instanceId: string): Promise<void> {
+    await this.#autoScaling
+      .send(
+        new TerminateInstanceInAutoScalingGroupCommand({
+          InstanceId: instanceId,
+          ShouldDecrementDesiredCapacity: true,
+        }),
+      )
+      .catch((error: unknown) => unlessUnknown('TerminateInstanceInAutoScalingGroup', error));
+  }
+}
+
+/** ECS and Auto Scaling say "not found" by the names of a wrong parameter. */
+function unlessUnknown(operation: string, error: unknown): null {
+  if (isErrorNamed(error, 'InvalidParameterException', 'ValidationError')) return null;
+  return throwAwsError(operation, error);
+}
