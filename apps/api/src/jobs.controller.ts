@@ -60,6 +60,8 @@ export class JobsController {
   }
 
   async #bodyOf(stored: StoredJob): Promise<StatusBody> {
-    return statusBody(stored, await this.#ports.store.room(stored.job.pool), this.#clock.nowMs());
+    const { job } = stored;
+    const room = job.phase === 'queued' ? await this.#ports.store.room(job.pool) : null;
+    return statusBody(stored, room, this.#clock.nowMs());
   }
 }

@@ -48,7 +48,7 @@ async function main(): Promise<void> {
         ...DEFAULT_SETTINGS,
         uploadBytesMax: config.uploadBytesMax,
         defaultModel,
-        optionalGpuPool: config.hasGpu ? 'gpu' : 'cpu',
+        pools: { none: 'cpu', optional: config.hasGpu ? 'gpu' : 'cpu', required: 'gpu' },
         keyless: config.isLoopback ? 'allowed' : 'refused',
       },
       clock: systemClock,

@@ -1,4 +1,4 @@
-import { LIMITS } from '@bpi/job-contract';
+import { LIMITS, type ModelManifest } from '@bpi/job-contract';
 import type { ServerTimes } from './http/api-server.ts';
 
 const second = 1_000;
@@ -21,8 +21,8 @@ export type ApiSettings = ServerTimes & {
   checkTimeoutMs: number;
   /** For requests that name no model; null = they must. */
   defaultModel: string | null;
-  /** The pool for models that can use a GPU but need none. */
-  optionalGpuPool: 'cpu' | 'gpu';
+  /** Where jobs begin, by their model's need of a GPU. */
+  pools: Readonly<Record<ModelManifest['resources']['gpu'], string>>;
   startDeadlineMs: number;
   totalDeadlineMs: number;
   resultLinkTtlMs: number;
@@ -41,7 +41,7 @@ export const DEFAULT_SETTINGS: ApiSettings = {
   checkQueueMax: 32,
   checkTimeoutMs: 5 * minute,
   defaultModel: null,
-  optionalGpuPool: 'cpu',
+  pools: { none: 'cpu', optional: 'cpu', required: 'gpu' },
   startDeadlineMs: 24 * hour,
   totalDeadlineMs: 48 * hour,
   resultLinkTtlMs: 5 * minute,

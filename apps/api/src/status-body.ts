@@ -8,8 +8,12 @@ import {
 } from '@bpi/job-contract';
 import type { Room, StoredJob } from '@bpi/jobs';
 
-/** What a client is told about its job. Pure. */
-export function statusBody({ job, progress }: StoredJob, room: Room, nowMs: number): StatusBody {
+/**
+ * What a client is told about its job. Pure.
+ *
+ * @param room of the job's pool; only a queued job's answer depends on it.
+ */
+export function statusBody({ job, progress }: StoredJob, room: Room | null, nowMs: number): StatusBody {
   const waitingFor = waitingForOf(job, room, nowMs);
   const isShown = progress !== null && holdsSlot(job.phase);
   return {
@@ -21,6 +25,7 @@ export function statusBody({ job, progress }: StoredJob, room: Room, nowMs: numb
     ...(isShown ? { progress: { fraction: progress.fraction, step: progress.step } } : {}),
     ...(waitingFor === null ? {} : { waiting_for: waitingFor }),
     cancel_requested: job.cancelRequestedAtMs !== null,
+    ...(job.endedAttempts.length === 0 ? {} : { ended_attempts: job.endedAttempts.map(endedAttemptOf) }),
     created_at: isoTime(job.createdAtMs),
     ...(job.firstRunningAtMs === null ? {} : { started_at: isoTime(job.firstRunningAtMs) }),
     ...(job.endedAtMs === null ? {} : { ended_at: isoTime(job.endedAtMs) }),
@@ -32,11 +37,21 @@ export function jobErrorOf(error: NonNullable<JobRecord['error']>): NonNullable<
   return { code: error.code, fault: error.fault, message: FAILURE_MESSAGES[error.code] };
 }
 
-function waitingForOf(job: JobRecord, room: Room, nowMs: number): WaitingFor | null {
-  if (job.phase === 'launching') return 'start';
+function endedAttemptOf(ended: JobRecord['endedAttempts'][number]): NonNullable<StatusBody['ended_attempts']>[number] {
+  return {
+    attempt: ended.epoch,
+    ...(ended.code === null ? {} : { code: ended.code }),
+    ...(ended.startedAtMs === null ? {} : { started_at: isoTime(ended.startedAtMs) }),
+    ended_at: isoTime(ended.endedAtMs),
+  };
+}
+
+function waitingForOf(job: JobRecord, room: Room | null, nowMs: number): WaitingFor | null {
+  if (job.phase === 'launching') return job.attempt?.waitsForCapacity === true ? 'capacity' : 'start';
   if (job.phase !== 'queued') return null;
+  if (job.endedAttempts.at(-1)?.code === 'capacity_unavailable') return 'capacity';
   if (job.notBeforeMs > nowMs) return 'retry';
-  return room.free === 0 ? 'slot' : 'worker';
+  return room?.free === 0 ? 'slot' : 'worker';
 }
 
 function isoTime(ms: number): string {

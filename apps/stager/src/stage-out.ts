@@ -1,12 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { failureOfExit, logsKey, reportKey } from '@bpi/job-contract';
+import { failureOfExit, reportKey } from '@bpi/job-contract';
 import type { AttemptReport, FailureCode, ModelEnd, TaskFile } from '@bpi/job-contract';
+import { hasCode } from '@bpi/model-files';
 import { VolumeError } from '@bpi/volumes';
 import { storeArtifacts, writeArtifacts } from './artifacts.ts';
+import { storeLogs } from './model-logs.ts';
 import { MaskMissing, readModelMask } from './model-output.ts';
 import { effectiveParams, readJobFile, type StagerContext } from './stager-context.ts';
-import { orNull, type WorkFolder } from './work-folder.ts';
+import type { WorkFolder } from './work-folder.ts';
 
 /** Where artifacts are written before they are stored; inside the attempt's folder, so it goes with it. */
 const ARTIFACTS_FOLDER = 'artifacts';
@@ -87,13 +88,9 @@ async function storeResult(
 function checkFailed(error: unknown): string {
   if (error instanceof MaskMissing) return 'mask_missing';
   if (error instanceof VolumeError) return error.code;
+  // Where model and stager are one user, a model can leave a file that nobody may read.
+  if (hasCode(error, 'EACCES')) return 'mask_unreadable';
   throw error;
-}
-
-/** The container's output, for the job's owner only; the runner capped it. A model that never ran has none. */
-async function storeLogs(context: StagerContext, work: WorkFolder, task: TaskFile): Promise<void> {
-  const logs = await orNull(readFile(work.file('logs')));
-  if (logs !== null) await context.objects.put(logsKey(task.job_id, task.epoch), logs, { ifAbsent: true });
 }
 
 function failed(task: TaskFile, code: FailureCode, detail: string, exitCode: number | null): AttemptReport {

@@ -1,20 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelEndSchema, stageInVerdictSchema, taskFileSchema, WORK_FILES } from '@bpi/job-contract';
 import type { ModelEnd, StageInVerdict, TaskFile } from '@bpi/job-contract';
+import { unlessExists } from '@bpi/model-files';
 import type { z } from 'zod';
+
+type WorkFile = keyof typeof WORK_FILES;
+
+/** Where the model can reach them; in a task each of them is on a volume of its own. */
+export type ModelPlaces = Partial<Record<'inputs' | 'outputs' | 'logs', string>>;
 
 /** One attempt's folder, as the stager sees it: typed reads of the files it shares with the runner. */
 export class WorkFolder {
   readonly path: string;
+  readonly #elsewhere: Partial<Record<WorkFile, string>>;
 
-  constructor(path: string) {
+  /** @param elsewhere paths of those that do not lie in the folder itself. */
+  constructor(path: string, elsewhere: ModelPlaces = {}) {
     this.path = path;
+    this.#elsewhere = elsewhere;
   }
 
-  file(name: keyof typeof WORK_FILES): string {
-    return join(this.path, WORK_FILES[name]);
+  file(name: WorkFile): string {
+    return this.#elsewhere[name] ?? join(this.path, WORK_FILES[name]);
   }
 
   task(): Promise<TaskFile> {
@@ -33,12 +42,35 @@ export class WorkFolder {
 
   /** Whole or not at all, so that a reader never sees half a verdict. */
   async writeStageIn(verdict: StageInVerdict): Promise<void> {
-    const part = join(this.path, `.${WORK_FILES.stageIn}.${randomUUID()}`);
-    await writeFile(part, JSON.stringify(verdict), { flag: 'wx', flush: true });
-    await rename(part, this.file('stageIn'));
+    await rename(await this.#writePart('stageIn', verdict), this.file('stageIn'));
   }
 
-  async #read<T>(name: keyof typeof WORK_FILES, schema: z.ZodType<T>): Promise<T> {
+  /** For a runner that cannot write it: leaves a task that is there alone. */
+  async writeTask(task: TaskFile): Promise<void> {
+    await this.#writeOnce('task', task);
+  }
+
+  /** For a runner that cannot write it: leaves an end that is there alone. */
+  async writeModelEnd(end: ModelEnd): Promise<void> {
+    await this.#writeOnce('modelEnd', end);
+  }
+
+  async #writeOnce(name: WorkFile, content: object): Promise<void> {
+    const part = await this.#writePart(name, content);
+    try {
+      await link(part, this.file(name)).catch(unlessExists);
+    } finally {
+      await rm(part, { force: true });
+    }
+  }
+
+  async #writePart(name: WorkFile, content: object): Promise<string> {
+    const part = join(this.path, `.${WORK_FILES[name]}.${randomUUID()}`);
+    await writeFile(part, JSON.stringify(content), { flag: 'wx', flush: true });
+    return part;
+  }
+
+  async #read<T>(name: WorkFile, schema: z.ZodType<T>): Promise<T> {
     return schema.parse(JSON.parse(await readFile(this.file(name), 'utf8')));
   }
 }

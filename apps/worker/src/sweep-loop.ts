@@ -8,6 +8,8 @@ export type SweepSettings = {
   cleanIntervalMs: number;
   /** Backend's own left-overs (temporary files), cleaned at the same pace. */
   cleanBackend: () => Promise<void>;
+  /** Logs what is only known by asking: free slots, messages waiting. None where nobody reads metrics. */
+  gauge?: { everyMs: number; log: () => Promise<void> };
 };
 
 /** Looks at every active job now and then; what any crash left behind is mended here at the latest. */
@@ -18,11 +20,16 @@ export async function sweepLoop(
   signal: AbortSignal,
 ): Promise<void> {
   let cleanedAtMs = -Infinity;
+  let gaugedAtMs = -Infinity;
   while (!signal.aborted) {
     const startedMs = context.clock.monotonicMs();
     try {
       const swept = await sweep(context, signal);
       if (swept.jobs > 0) context.log('sweep.done', { ...swept, durationMs: context.clock.monotonicMs() - startedMs });
+      if (settings.gauge !== undefined && startedMs - gaugedAtMs >= settings.gauge.everyMs) {
+        gaugedAtMs = startedMs;
+        await settings.gauge.log();
+      }
       if (startedMs - cleanedAtMs >= settings.cleanIntervalMs) {
         cleanedAtMs = startedMs;
         await removeForgottenInputs(context, signal);

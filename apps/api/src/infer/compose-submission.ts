@@ -49,7 +49,7 @@ export function composeSubmission(parts: SubmissionParts): Submission {
     clientId,
     externalJobId: order.externalJobId,
     model: identity,
-    pool: poolOf(model, settings.optionalGpuPool),
+    pool: settings.pools[model.resources.gpu],
     inputSha256: summary.sha256,
     warnings,
     nowMs,
@@ -78,17 +78,6 @@ export function composeSubmission(parts: SubmissionParts): Submission {
 function promptsOf({ prompts }: InputSummary): JobFile['prompts'] {
   if (prompts === null) return null;
   return { labels: prompts.labels.map((label) => ({ ...label })), instance_label: prompts.instanceLabel };
-}
-
-function poolOf(model: ModelManifest, optionalGpuPool: 'cpu' | 'gpu'): string {
-  switch (model.resources.gpu) {
-    case 'none':
-      return 'cpu';
-    case 'required':
-      return 'gpu';
-    case 'optional':
-      return optionalGpuPool;
-  }
 }
 
 /** Two requests are the same if they ask the same of the same voxels: the archive's compression does not count. */

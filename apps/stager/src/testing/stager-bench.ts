@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { FsObjectStore } from '@bpi/adapters-local';
 import {
   createLog,
@@ -16,6 +16,7 @@ import {
   type TaskFile,
 } from '@bpi/job-contract';
 import { Catalogue, systemClock } from '@bpi/jobs';
+import { removeTree } from '@bpi/model-files';
 import { writeMaskNpz } from '@bpi/volumes';
 import type { StagerContext } from '../stager-context.ts';
 import { WorkFolder } from '../work-folder.ts';
@@ -56,7 +57,7 @@ export type StagerBench = {
 };
 
 export async function stagerBench(
-  changes: { task?: Partial<TaskFile>; jobFile?: Partial<JobFile> } = {},
+  changes: { task?: Partial<TaskFile>; jobFile?: Partial<JobFile>; folders?: 'one' | 'volumes' } = {},
 ): Promise<StagerBench> {
   const root = await mkdtemp(join(tmpdir(), 'bpi-stager-'));
   const objects = new FsObjectStore(join(root, 'data'));
@@ -101,8 +102,10 @@ export async function stagerBench(
     image_digest: null,
     ...changes.task,
   };
-  const work = new WorkFolder(join(root, 'work'));
-  await mkdir(work.file('outputs'), { recursive: true });
+  const work = changes.folders === 'volumes' ? volumesIn(root) : new WorkFolder(join(root, 'work'));
+  for (const folder of [work.path, work.file('outputs'), dirname(work.file('logs'))]) {
+    await mkdir(folder, { recursive: true });
+  }
   await writeFile(work.file('task'), JSON.stringify(task));
   const log = createLog(() => {}, systemClock.nowMs);
   return {
@@ -117,8 +120,17 @@ export async function stagerBench(
       ),
     writeMask: (values) => writeMaskNpz(join(work.file('outputs'), 'input.npz'), maskOf(values)),
     lose: (key) => rm(join(root, 'data', key)),
-    close: () => rm(root, { recursive: true, force: true }),
+    close: () => removeTree(root),
   };
+}
+
+/** As in a task: what the model can reach lies on volumes of its own. */
+function volumesIn(root: string): WorkFolder {
+  return new WorkFolder(join(root, 'control'), {
+    inputs: join(root, 'inputs'),
+    outputs: join(root, 'outputs'),
+    logs: join(root, 'logs/logs.txt'),
+  });
 }
 
 function maskOf(values: number[]) {

@@ -1,0 +1,32 @@
+import { environmentSentences, platformEnvSchema } from '@bpi/adapters-aws';
+import { LIMITS } from '@bpi/job-contract';
+import { z } from 'zod';
+import { ConfigError } from './config.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+
+const count = (min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max, `must be a number from ${min} to ${max}`);
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+
+const envSchema = platformEnvSchema.extend({
+  HOST: z.string().default('0.0.0.0'),
+  PORT: count(0, 65_535).default(8080),
+  /** Uploads and their checked copies lie here until they are stored; nothing else may use it. */
+  SCRATCH_DIR: z.string('must be a folder for uploads under way').min(1),
+  MODELS_DIRS: z.string().min(1).default('./models'),
+  DEFAULT_MODEL: z.string().optional(),
+  UPLOAD_BYTES_MAX: count(1024, LIMITS.uploadBytesMax).default(LIMITS.uploadBytesMax),
+  START_DEADLINE_MS: count(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.startDeadlineMs),
+  TOTAL_DEADLINE_MS: count(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.totalDeadlineMs),
+});
+
+export type AwsConfig = z.infer<typeof envSchema>;
+
+/** The API's environment on AWS. An empty variable counts as absent. @throws ConfigError, one sentence per variable. */
+export function parseAwsConfig(env: Readonly<Record<string, string | undefined>>): AwsConfig {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = envSchema.safeParse(given);
+  if (!parsed.success) throw new ConfigError(environmentSentences(parsed.error));
+  return parsed.data;
+}

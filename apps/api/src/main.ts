@@ -1,0 +1,94 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DynamoClients, DynamoJobStore, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
+import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
+import { Catalogue, systemClock } from '@bpi/jobs';
+import { readCatalogue } from '@bpi/model-files';
+import { chooseDefaultModel } from './config.ts';
+import { parseAwsConfig } from './config.aws.ts';
+import type { ApiPorts } from './ports.ts';
+import { DEFAULT_SETTINGS } from './settings.ts';
+import { startApi } from './start-api.ts';
+
+/* The API on AWS: DynamoDB, SQS, S3. Credentials come from the task's role. */
+
+/** A wake-up is only sent here, never received. */
+const VISIBILITY_UNUSED_MS = 1_000;
+
+const log = createLog(
+  withMetrics((line) => process.stdout.write(`${line}\n`)),
+  systemClock.nowMs,
+);
+
+async function main(): Promise<void> {
+  const config = parseAwsConfig(process.env);
+  const catalogue = new Catalogue(await readCatalogue(config.MODELS_DIRS.split(':').map((dir) => resolve(dir))));
+  const names = catalogue.all().map(({ name }) => name);
+  const defaultModel = chooseDefaultModel(config.DEFAULT_MODEL ?? null, names);
+  const spoolDir = join(config.SCRATCH_DIR, 'spool');
+  await mkdir(spoolDir, { recursive: true, mode: 0o700 });
+  const clients = openAwsClients({ region: config.AWS_REGION });
+  const ports: ApiPorts = {
+    store: new DynamoJobStore(clients.dynamo, {
+      tableName: config.JOBS_TABLE,
+      pools: Object.fromEntries(config.POOLS),
+    }),
+    queue: new SqsJobQueue({
+      client: clients.sqs,
+      queueUrl: config.JOB_QUEUE_URL,
+      clock: systemClock,
+      visibilityTimeoutMs: VISIBILITY_UNUSED_MS,
+      onDropped: (reason) => log('queue.message.dropped', { reason }),
+    }),
+    objects: new S3ObjectStore({ client: clients.s3, bucket: config.BUCKET, scratchDir: spoolDir }),
+    clients: new DynamoClients(clients.dynamo, { tableName: config.JOBS_TABLE }),
+  };
+  const [firstPool] = config.POOLS[0] ?? [''];
+  const api = await startApi(
+    {
+      ports,
+      catalogue,
+      settings: {
+        ...DEFAULT_SETTINGS,
+        uploadBytesMax: config.UPLOAD_BYTES_MAX,
+        defaultModel,
+        pools: { none: firstPool, optional: firstPool, required: firstPool },
+        startDeadlineMs: config.START_DEADLINE_MS,
+        totalDeadlineMs: config.TOTAL_DEADLINE_MS,
+      },
+      clock: systemClock,
+      log,
+      scratchDir: join(config.SCRATCH_DIR, 'uploads'),
+      checkThread: new URL('./input-check/check-thread.js', import.meta.url),
+      readiness: [
+        async () => {
+          await ports.queue.depth();
+        },
+        async () => {
+          await ports.objects.head('health/absent');
+        },
+      ],
+    },
+    { host: config.HOST, port: config.PORT },
+  );
+  log('service.started', { service: 'api', port: api.port, pid: process.pid });
+  const signal = await stopSignal();
+  log('service.stopping', { service: 'api', signal: signal.toLowerCase() });
+  await api.close();
+  clients.destroy();
+  log('service.stopped', { service: 'api' });
+}
+
+async function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise((settle) => {
+    process.once('SIGTERM', settle);
+    process.once('SIGINT', settle);
+  });
+}
+
+main().catch((error: unknown) => {
+  log('service.failed', { service: 'api', ...errorFields(error) });
+  // Nothing of a client's can be in what stops a start: its mend may be said in words.
+  if (error instanceof Error) process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+});

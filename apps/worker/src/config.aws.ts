@@ -1,0 +1,72 @@
+import { environmentSentences, platformEnvSchema } from '@bpi/adapters-aws';
+import { AWS_POLICY, assertPolicy, type JobPolicy } from '@bpi/jobs';
+import { z } from 'zod';
+
+const count = (min: number, max: number) =>
+  z.coerce.number().int().min(min).max(max, `must be a number from ${min} to ${max}`);
+const ms = z.int().nonnegative();
+
+const policySchema = z
+  .strictObject({
+    launchLeaseMs: ms,
+    launchWindowMs: ms,
+    taskGoneAfterMs: ms,
+    stopEscalationMs: ms,
+    taskKeptMs: ms,
+    dispatchFailuresMax: z.int().positive(),
+    placementTimeoutMs: ms,
+    startTimeoutMs: ms,
+    setbacksUntilSteady: z.int().nonnegative(),
+    steadyBeforeDeadlineMs: ms,
+    backoffBaseMs: ms,
+    backoffMaxMs: ms,
+  })
+  .partial();
+
+const DEFINITIONS_SENTENCE = 'must be JSON like {"brain-mri@1.0.0":"arn:aws:ecs:…:task-definition/…:3"}';
+
+/** JSON in a variable; what is wrong with it is one sentence, whatever is wrong. */
+function json<T>(schema: z.ZodType<T>, sentence: string): z.ZodType<T> {
+  return z.string(sentence).transform((text, context) => {
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch {
+      context.addIssue({ code: 'custom', message: sentence });
+      return z.NEVER;
+    }
+  });
+}
+
+const envSchema = platformEnvSchema.extend({
+  CLUSTER: z.string('must be the ARN of the ECS cluster').regex(/^arn:[^:]+:ecs:[^:]+:\d{12}:cluster\/.+$/),
+  TASK_EVENTS_QUEUE_URL: z.url('must be the URL of the task-events queue'),
+  /** `model@version` → ARN of a task definition's revision. */
+  TASK_DEFINITIONS: json(z.record(z.string(), z.string().max(256)), DEFINITIONS_SENTENCE),
+  /** Times and budgets that differ from AWS_POLICY. */
+  POLICY: json(
+    policySchema,
+    'must be JSON with times of the job policy, such as {"placementTimeoutMs":600000}',
+  ).optional(),
+  HEALTH_PORT: count(0, 65_535).default(8081),
+  SWEEP_INTERVAL_MS: count(100, 3_600_000).default(15_000),
+  /** A job in flight that no event told of is looked at this often; the sweep looks too. */
+  LOOK_AGAIN_MS: count(100, 3_600_000).default(60_000),
+  /** How long a wake-up may take to claim and launch before another worker gets it. */
+  DISPATCH_VISIBILITY_MS: count(1_000, 600_000).default(90_000),
+});
+
+export type AwsWorkerConfig = Omit<z.infer<typeof envSchema>, 'POLICY'> & { policy: JobPolicy };
+
+/** Throws one Error with a sentence per variable that is missing or wrong. An empty variable counts as absent. */
+export function parseAwsConfig(env: Readonly<Record<string, string | undefined>>): AwsWorkerConfig {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));
+  const parsed = envSchema.safeParse(given);
+  if (!parsed.success) throw new Error(environmentSentences(parsed.error));
+  const { POLICY, ...rest } = parsed.data;
+  const [first, steadier] = rest.POOLS.map(([name]) => name);
+  const steadyPools = first === undefined || steadier === undefined ? {} : { [first]: steadier };
+  const changes = Object.fromEntries(Object.entries(POLICY ?? {}).filter(([, value]) => value !== undefined));
+  const policy: JobPolicy = { ...AWS_POLICY, ...changes, steadyPools };
+  assertPolicy(policy);
+  return { ...rest, policy };
+}

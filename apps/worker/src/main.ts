@@ -1,0 +1,93 @@
+/** The worker on AWS: DynamoDB, SQS, S3, and one ECS task per job. Credentials come from the task's role. */
+import { tmpdir } from 'node:os';
+import { DynamoJobStore, EcsTaskRunner, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
+import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
+import { systemClock, type AdvanceContext } from '@bpi/jobs';
+import { parseAwsConfig, type AwsWorkerConfig } from './config.aws.ts';
+import { startHealth } from './health.ts';
+import { runWorker, type WorkerSettings } from './worker.ts';
+
+const log = createLog(
+  withMetrics((line) => process.stdout.write(`${line}\n`)),
+  systemClock.nowMs,
+);
+
+async function main(): Promise<void> {
+  const config = parseAwsConfig(process.env);
+  const clients = openAwsClients({ region: config.AWS_REGION });
+  const pools = Object.fromEntries(config.POOLS);
+  const context: AdvanceContext = {
+    store: new DynamoJobStore(clients.dynamo, { tableName: config.JOBS_TABLE, pools }),
+    queue: new SqsJobQueue({
+      client: clients.sqs,
+      queueUrl: config.JOB_QUEUE_URL,
+      clock: systemClock,
+      visibilityTimeoutMs: config.DISPATCH_VISIBILITY_MS,
+      onDropped: (reason) => log('queue.message.dropped', { reason }),
+    }),
+    runner: new EcsTaskRunner(clients, {
+      cluster: config.CLUSTER,
+      taskEventsQueueUrl: config.TASK_EVENTS_QUEUE_URL,
+      definitions: config.TASK_DEFINITIONS,
+      log,
+    }),
+    // The worker reads reports and copies on the server's side; it puts nothing large.
+    objects: new S3ObjectStore({ client: clients.s3, bucket: config.BUCKET, scratchDir: tmpdir() }),
+    clock: systemClock,
+    policy: config.policy,
+    log,
+  };
+  const stop = new AbortController();
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(name, () => {
+      log('service.stopping', { service: 'worker', signal: name.toLowerCase() });
+      stop.abort();
+    });
+  }
+  const [firstPool] = config.POOLS[0] ?? [''];
+  const ready = async () => {
+    await Promise.all([context.store.room(firstPool), context.queue.depth(), context.runner.list()]);
+  };
+  const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, ready);
+  log('service.started', { service: 'worker', pid: process.pid });
+  await runWorker(context, settingsOf(config, context), stop.signal);
+  health?.close();
+  clients.destroy();
+  log('service.stopped', { service: 'worker' });
+}
+
+function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSettings {
+  const pools = config.POOLS.map(([name]) => name);
+  return {
+    dispatch: {
+      pools,
+      receiveMax: 10,
+      receiveWaitMs: 20_000,
+      fullWaitMs: 5_000,
+      fullPauseMs: 1_000,
+      redeliverMs: 5_000,
+    },
+    watch: { followUpMs: 2_000, lookAgainMs: config.LOOK_AGAIN_MS },
+    sweep: {
+      intervalMs: config.SWEEP_INTERVAL_MS,
+      cleanIntervalMs: 60 * 60 * 1_000,
+      cleanBackend: async () => {},
+      gauge: {
+        everyMs: 60_000,
+        log: async () => {
+          for (const pool of pools) log('pool.room', { pool, ...(await context.store.room(pool)) });
+          log('queue.depth', { messages: await context.queue.depth() });
+        },
+      },
+    },
+  };
+}
+
+try {
+  await main();
+} catch (error) {
+  // Configuration errors are ours, one sentence per variable, and hold nothing of a client.
+  process.stderr.write(`${error instanceof Error ? error.message : 'unknown error'}\n`);
+  log('service.failed', { service: 'worker', ...errorFields(error) });
+  process.exitCode = 1;
+}
