@@ -7,9 +7,12 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 
 const ENTRIES = {
+  'apps/api/main': 'apps/api/src/main.ts',
+  'apps/worker/main': 'apps/worker/src/main.ts',
   'apps/api/main.local': 'apps/api/src/main.local.ts',
   'apps/api/input-check/check-thread': 'apps/api/src/input-check/check-thread.ts',
   'apps/worker/main.local': 'apps/worker/src/main.local.ts',
+  'apps/stager/main': 'apps/stager/src/main.ts',
   'apps/stager/main.local': 'apps/stager/src/main.local.ts',
 } as const;
 

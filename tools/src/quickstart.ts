@@ -1,5 +1,6 @@
 /**
- * From nothing to a segmented brain: `./tools/quickstart [--once] [--port 8080] [--data ./data]`.
+ * From nothing to a segmented brain: `./tools/quickstart [--aws] [--once] [--port 8080] [--data ./data]`.
+ * With `--aws` the AWS composition runs on this machine: an emulator for DynamoDB, SQS and S3, and a simulated ECS.
  * Every failure is one sentence on stderr and exit 1, with nothing left running.
  */
 import { mkdir } from 'node:fs/promises';
@@ -7,28 +8,40 @@ import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { killModelContainers } from '@bpi/adapters-local';
 import type { JobId, Metadata, ResultBody, StatusBody } from '@bpi/job-contract';
+import { AwsPlatform } from './aws/aws-platform.ts';
 import { buildApps } from './build.ts';
+import { ensureAppImage } from './docker/app-image.ts';
 import { ensureDockerEngine } from './docker/engine.ts';
+import { ensureNodeImage } from './docker/node-base.ts';
 import { makeInput } from './make-input.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { Client } from './run/client.ts';
 import { LocalPlatform } from './run/platform.ts';
 import { ProgressBar } from './run/progress-bar.ts';
 
-const USAGE = 'usage: ./tools/quickstart [--once] [--port 8080] [--data ./data]';
+const USAGE = 'usage: ./tools/quickstart [--aws] [--once] [--port 8080] [--data ./data]';
 const MODEL = 'brain-mri';
 const POLL_MS = 150;
+/** Minutes on AWS; here only long enough to be seen. */
+const AWS_COLD_START_MS = 1_500;
 const JOB_TIMEOUT_MS = 10 * 60_000;
 
 const repoRoot = join(import.meta.dirname, '../..');
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-type Options = { stay: 'until Ctrl-C' | 'until the result'; port: number; dataDir: string; apiKey: string | null };
+type Options = {
+  composition: 'local' | 'aws';
+  stay: 'until Ctrl-C' | 'until the result';
+  port: number;
+  dataDir: string;
+  apiKey: string | null;
+};
 
 function parseOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
   const { values } = parseArgs({
     args: argv,
     options: {
+      aws: { type: 'boolean' },
       once: { type: 'boolean' },
       port: { type: 'string' },
       data: { type: 'string' },
@@ -40,6 +53,7 @@ function parseOptions(argv: string[], env: NodeJS.ProcessEnv): Options {
   if (!Number.isInteger(port) || port < 0 || port > 65_535)
     throw new Error(`--port must be a number from 0 to 65535. ${USAGE}`);
   return {
+    composition: values.aws === true ? 'aws' : 'local',
     stay: values.once === true || !process.stdout.isTTY ? 'until the result' : 'until Ctrl-C',
     port,
     dataDir: resolve(values.data ?? env['DATA_DIR'] ?? join(repoRoot, 'data')),
@@ -73,23 +87,46 @@ async function main(options: Options): Promise<void> {
   });
   await buildApps(repoRoot);
   undo.push(() => killModelContainers(prepared.docker, options.dataDir));
-  const starting = LocalPlatform.start({
-    repoRoot,
-    dataDir: options.dataDir,
-    port: options.port,
-    modelsDirs: [join(repoRoot, 'apps/models')],
-    dockerSocket: engine.socketPath,
-  });
+  const starting = options.composition === 'aws' ? startAws(options, prepared) : startLocal(options, engine.socketPath);
   const platform = await undoable(starting, (started) => started.stop());
   say(`API and worker run at ${platform.url}`);
 
-  await Promise.race([segmentSample(options, prepared, platform.url), platform.failed]);
+  const client = new Client(platform.url, platform.apiKey);
+  await Promise.race([segmentSample(options, prepared, client), platform.failed]);
   if (options.stay === 'until the result') return;
   say(`\nThe API stays up at ${platform.url} until you press Ctrl-C.`);
   await Promise.race([interrupted, platform.failed]);
 }
 
-async function segmentSample(options: Options, prepared: Prepared, url: string): Promise<void> {
+type Platform = { url: string; apiKey: string | null; failed: Promise<never>; stop(): Promise<void> };
+
+async function startLocal(options: Options, dockerSocket: string): Promise<Platform> {
+  const { dataDir, port, apiKey } = options;
+  const modelsDirs = [join(repoRoot, 'apps/models')];
+  const platform = await LocalPlatform.start({ repoRoot, dataDir, port, modelsDirs, dockerSocket });
+  return { url: platform.url, apiKey, failed: platform.failed, stop: () => platform.stop() };
+}
+
+async function startAws(options: Options, { docker }: Prepared): Promise<Platform> {
+  const host = { environment: process.env, log: say };
+  const { image: nodeImage } = await ensureNodeImage(docker, { repoRoot, ...host });
+  const stager = await ensureAppImage(docker, { repoRoot, app: 'stager', nodeImage, ...host });
+  return AwsPlatform.start({
+    repoRoot,
+    dataDir: join(options.dataDir, 'aws'),
+    cacheDir: join(options.dataDir, 'cache'),
+    port: options.port,
+    modelsDirs: [join(repoRoot, 'apps/models')],
+    docker,
+    stagerImage: stager.imageId,
+    slots: 1,
+    workers: 1,
+    coldStartMs: AWS_COLD_START_MS,
+    log: say,
+  });
+}
+
+async function segmentSample(options: Options, prepared: Prepared, client: Client): Promise<void> {
   const making = makeInput(prepared.docker, {
     repoRoot,
     image: `bpi/${MODEL}:1.0.0`,
@@ -97,7 +134,6 @@ async function segmentSample(options: Options, prepared: Prepared, url: string):
     folder: join(options.dataDir, 'cache/client'),
   });
   const input = await undoable(making, async () => {}); // it removes its container itself, and soon
-  const client = new Client(url, options.apiKey);
   const startedMs = performance.now();
   const { job_id: jobId } = await client.infer({ inputPath: input.inputPath, geometry: input.geometry, model: MODEL });
   say(`Job ${jobId}: a T1 head MRI, model ${MODEL}`);
@@ -105,7 +141,7 @@ async function segmentSample(options: Options, prepared: Prepared, url: string):
   const result = await client.result(jobId);
   const folder = join(repoRoot, 'results', jobId);
   await client.download(result, folder);
-  report(result, folder, url);
+  report(result, folder, client.url);
 }
 
 async function follow(client: Client, jobId: JobId, startedMs: number): Promise<StatusBody> {

@@ -6,8 +6,10 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { startMinistack } from './aws/ministack.ts';
 import { ensureDockerEngine } from './docker/engine.ts';
 import { prepare } from './prepare.ts';
+import { freePort } from './run/free-port.ts';
 import { ensureTestPython } from './test-python.ts';
 
 const repoRoot = join(import.meta.dirname, '../..');
@@ -94,9 +96,14 @@ async function main(patterns: string[]): Promise<void> {
 
   const host = { environment: process.env, log: say };
   const engine = await ensureDockerEngine({ stateFolder: cacheDir, ...host });
-  // The commands under way get the terminal's Ctrl-C themselves; the engine would stay.
+  const emulator = await startMinistack({ cacheDir, port: await freePort(), log: say });
+  const stopAll = async () => {
+    await emulator.stop();
+    await engine.stop();
+  };
+  // The commands under way get the terminal's Ctrl-C themselves; the engine and the emulator would stay.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(name, () => void engine.stop().finally(() => process.exit(1)));
+    process.once(name, () => void stopAll().finally(() => process.exit(1)));
   }
   try {
     const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
@@ -105,6 +112,7 @@ async function main(patterns: string[]): Promise<void> {
       BPI_TEST_PYTHON: python,
       BPI_TEST_DOCKER_SOCKET: engine.socketPath,
       BPI_TEST_SAMPLES: join(cacheDir, 'samples'),
+      BPI_TEST_AWS_ENDPOINT: emulator.endpoint,
     };
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
     const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check'];
@@ -131,7 +139,7 @@ async function main(patterns: string[]): Promise<void> {
     await protocol;
     await jest({ name: 'times', args: ['--runInBand', ...only('apps/e2e/src/overhead', patterns)], env });
   } finally {
-    await engine.stop();
+    await stopAll();
   }
 }
 

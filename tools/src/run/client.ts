@@ -34,11 +34,11 @@ export type InferRequest = {
 };
 
 export class Client {
-  readonly #url: string;
+  readonly url: string;
   readonly #headers: Record<string, string>;
 
   constructor(url: string, apiKey: string | null) {
-    this.#url = url;
+    this.url = url;
     this.#headers = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
   }
 
@@ -49,7 +49,7 @@ export class Client {
     if (request.geometry !== undefined) form.set('geometry', JSON.stringify(request.geometry));
     form.set('file', await openAsBlob(request.inputPath), 'input.npz');
     const key = request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey };
-    const answer = await fetch(`${this.#url}/infer`, {
+    const answer = await fetch(`${this.url}/infer`, {
       method: 'POST',
       body: form,
       headers: { ...this.#headers, ...key },
@@ -86,7 +86,7 @@ export class Client {
   }
 
   #get(path: string): Promise<Response> {
-    return fetch(new URL(path, this.#url), { headers: this.#headers });
+    return fetch(new URL(path, this.url), { headers: this.#headers });
   }
 }
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { SupervisedChild } from './child.ts';
+import { freePort } from './free-port.ts';
 
 export type PlatformOptions = {
   repoRoot: string;
@@ -72,31 +73,25 @@ export class LocalPlatform {
   }
 
   /** Waits until the API answers; also after it was killed. */
-  async ready(): Promise<void> {
-    const deadlineMs = performance.now() + READY_WITHIN_MS;
-    while (performance.now() < deadlineMs) {
-      const answer = await fetch(`${this.url}/health/ready`).catch(() => null);
-      if (answer?.ok === true) return;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error(
-      `The API did not become ready within ${READY_WITHIN_MS / 1000} s; its log is in the data folder's logs/api.log.`,
-    );
+  ready(): Promise<void> {
+    return untilApiReady(this.url);
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
+export async function untilApiReady(url: string): Promise<void> {
+  const deadlineMs = performance.now() + READY_WITHIN_MS;
+  while (performance.now() < deadlineMs) {
+    const answer = await fetch(`${url}/health/ready`).catch(() => null);
+    if (answer?.ok === true) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(
+    `The API did not become ready within ${READY_WITHIN_MS / 1000} s; its log is in the data folder's logs/api.log.`,
+  );
 }
 
-function refuseTakenPort(port: number): Promise<void> {
+/** Throws one sentence that says how to choose another port. */
+export function refuseTakenPort(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.once('error', () =>
