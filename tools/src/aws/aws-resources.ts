@@ -6,8 +6,8 @@ import { jobTableDefinition } from '@bpi/adapters-aws';
 
 export const EMULATED_REGION = 'us-east-1';
 
-/** Any will do for an emulator; real ones are never needed here. */
-export const EMULATED_CREDENTIALS = { accessKeyId: 'emulator', secretAccessKey: 'emulator' } as const;
+/** The emulator checks signed links by these; real ones are never needed here. */
+export const EMULATED_CREDENTIALS = { accessKeyId: 'test', secretAccessKey: 'test' } as const;
 
 export type AwsResources = { table: string; jobQueueUrl: string; taskEventsQueueUrl: string; bucket: string };
 
