@@ -10,7 +10,13 @@ import type Dockerode from 'dockerode';
 import { SupervisedChild } from '../run/child.ts';
 import { freePort } from '../run/free-port.ts';
 import { refuseTakenPort, untilApiReady } from '../run/platform.ts';
-import { createAwsResources, EMULATED_CREDENTIALS, EMULATED_REGION, emulatorSettings } from './aws-resources.ts';
+import {
+  createAwsResources,
+  EMULATED_CREDENTIALS,
+  EMULATED_REGION,
+  emulatorSettings,
+  type AwsResources,
+} from './aws-resources.ts';
 import { registerJobTasks } from './job-tasks.ts';
 import { startMinistack } from './ministack.ts';
 
@@ -97,7 +103,7 @@ export class AwsPlatform {
 }
 
 async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promise<Parts> {
-  const { repoRoot, dataDir, log } = options;
+  const { dataDir, log } = options;
   const port = options.port === 0 ? await freePort() : options.port;
   await refuseTakenPort(port);
   await mkdir(join(dataDir, 'logs'), { recursive: true, mode: 0o700 });
@@ -125,6 +131,33 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
   const apiKey = await makeApiKey(emulator.endpoint, resources.table);
   const services = { aws: emulator.endpoint, ecs: simulator.url };
   const reached = options.through === undefined ? services : await options.through(services);
+  const { api, workers } = makeProcesses(options, { port, reached, resources, definitions, simulator });
+  undo.push(async () => {
+    await Promise.all([api, ...workers].map((child) => child.stop()));
+    await rm(scratchOf(options), { recursive: true, force: true });
+  });
+  for (const child of [api, ...workers]) child.start();
+  return { url: `http://127.0.0.1:${port}`, apiKey, api, workers, simulator, undo };
+}
+
+type Surroundings = {
+  port: number;
+  reached: { aws: string; ecs: string };
+  resources: AwsResources;
+  definitions: Readonly<Record<string, string>>;
+  simulator: EcsSimulator;
+};
+
+function scratchOf({ dataDir }: AwsPlatformOptions): string {
+  return join(dataDir, 'scratch');
+}
+
+/** API and workers with their environments, not started yet. */
+function makeProcesses(
+  options: AwsPlatformOptions,
+  { port, reached, resources, definitions, simulator }: Surroundings,
+): { api: SupervisedChild; workers: SupervisedChild[] } {
+  const { repoRoot, dataDir } = options;
   const shared = {
     PATH: process.env['PATH'] ?? '',
     HOME: dataDir,
@@ -146,11 +179,10 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
       env: { ...shared, ...env },
       logPath: join(dataDir, 'logs', `${name}.log`),
     });
-  const scratch = join(dataDir, 'scratch');
   const api = childOf('api', 'api', {
     HOST: '127.0.0.1',
     PORT: String(port),
-    SCRATCH_DIR: scratch,
+    SCRATCH_DIR: scratchOf(options),
     MODELS_DIRS: options.modelsDirs.join(':'),
     ...options.apiEnv,
   });
@@ -163,12 +195,7 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
       ...options.workerEnv,
     }),
   );
-  undo.push(async () => {
-    await Promise.all([api, ...workers].map((child) => child.stop()));
-    await rm(scratch, { recursive: true, force: true });
-  });
-  for (const child of [api, ...workers]) child.start();
-  return { url: `http://127.0.0.1:${port}`, apiKey, api, workers, simulator, undo };
+  return { api, workers };
 }
 
 async function startSimulator(
