@@ -65,17 +65,18 @@ export async function makeEcsHarness(
   settings: EcsHarnessSettings = {},
 ): Promise<EcsHarness> {
   const queue = await makeEmulatedQueue(endpoint);
-  const kinds = new Map<string, EcsTaskKind>();
+  const script: Script = { kinds: new Map(), ends: new Map() };
   const sqs = queue.connect();
   const simulator = await EcsSimulator.start({
-    engine: new ScriptedEngine((plan) => programOf(plan, kinds)),
+    engine: new ScriptedEngine((plan) => programOf(plan, script)),
     autoScalingGroups: [group(POOL, 'spot'), group('gpu-on-demand', 'on_demand')],
     eventSink: sqsEventSink(sqs, queue.queueUrl),
     stopTimeoutMs: 200,
     region: REGION,
     ...settings,
   });
-  const client = { endpoint: simulator.url, region: REGION, credentials: CREDENTIALS };
+  // One try: what the simulator does wrong is to reach the runner, and not the SDK's own repeats.
+  const client = { endpoint: simulator.url, region: REGION, credentials: CREDENTIALS, maxAttempts: 1 };
   const ecs = new ECSClient(client);
   const autoScaling = new AutoScalingClient(client);
   const lines: LogLine[] = [];
@@ -104,7 +105,7 @@ export async function makeEcsHarness(
     },
     specOf: (kind) => {
       const jobId = newJobId();
-      kinds.set(jobId, kind);
+      script.kinds.set(jobId, kind);
       const model = { name: kind === 'cannot_start' ? 'absent' : 'scripted', version: '1.0.0' };
       return { jobId, epoch: 1, model, pool: POOL, definition: runner.definitionOf(model), shrunk: false };
     },
@@ -217,11 +218,16 @@ async function registerModel(ecs: ECSClient, modelImage: string): Promise<string
   return taskDefinition.taskDefinitionArn;
 }
 
-/** The end of each task's model, for its stage-out. */
-const modelEnds = new Map<string, PromiseWithResolvers<number>>();
+/** What the programs of a harness go by. */
+type Script = {
+  /** By job id. */
+  kinds: Map<string, EcsTaskKind>;
+  /** By task: settles when its model ended, for its stage-out. */
+  ends: Map<string, PromiseWithResolvers<number>>;
+};
 
-function programOf(plan: ContainerPlan, kinds: ReadonlyMap<string, EcsTaskKind>): Program | null {
-  const kind = kinds.get(plan.environment['JOB_ID'] ?? '');
+function programOf(plan: ContainerPlan, script: Script): Program | null {
+  const kind = script.kinds.get(plan.environment['JOB_ID'] ?? '');
   if (kind === undefined || plan.image === ABSENT_IMAGE) return null;
   switch (plan.name) {
     case TASK_CONTAINERS.stageIn:
@@ -229,17 +235,17 @@ function programOf(plan: ContainerPlan, kinds: ReadonlyMap<string, EcsTaskKind>)
     case TASK_CONTAINERS.model:
       return async (run) => {
         const exitCode = await modelOf(kind)(run);
-        endOf(plan.taskId).resolve(exitCode);
+        endOf(script, plan.taskId).resolve(exitCode);
         return exitCode;
       };
     default:
-      return stageOutOf(kind);
+      return stageOutOf(kind, script);
   }
 }
 
-function endOf(taskId: string): PromiseWithResolvers<number> {
-  const end = modelEnds.get(taskId) ?? Promise.withResolvers<number>();
-  modelEnds.set(taskId, end);
+function endOf({ ends }: Script, taskId: string): PromiseWithResolvers<number> {
+  const end = ends.get(taskId) ?? Promise.withResolvers<number>();
+  ends.set(taskId, end);
   return end;
 }
 
@@ -261,13 +267,13 @@ const untilStopped: Program = ({ signal }) =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(143), { once: true }));
 
 /** As the real one: ends with the model, on SIGTERM, or when the model does not come. */
-function stageOutOf(kind: EcsTaskKind): Program {
+function stageOutOf(kind: EcsTaskKind, script: Script): Program {
   if (kind === 'ignores_stop') return () => new Promise(() => {});
   return async ({ plan, signal }) => {
     const stopped = new Promise<number>((resolve) => {
       signal.addEventListener('abort', () => resolve(143), { once: true });
     });
-    const ended = endOf(plan.taskId).promise.then(() => 0);
+    const ended = endOf(script, plan.taskId).promise.then(() => 0);
     const tooLate = kind === 'cannot_start' ? [delay(START_DEADLINE_MS, 1)] : [];
     return Promise.race([stopped, ended, ...tooLate]);
   };
