@@ -18,7 +18,7 @@ function randomOf(seed: number): (below: number) => number {
 }
 
 const EVENTS: readonly JobEvent[] = [
-  { type: 'claimed', pool: 'cpu', definition: null, atMs: 1 },
+  { type: 'claimed', pool: 'p', definition: null, atMs: 1 },
   { type: 'taskSeen', task: 't', waitsForCapacity: false },
   { type: 'started', task: 't', atMs: 2 },
   { type: 'intended', code: 'cancelled', atMs: 3 },
