@@ -32,7 +32,10 @@ const depConstraints = [
     sourceTag: 'type:conformance',
     onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator'],
   },
-  { sourceTag: 'type:e2e', onlyDependOnLibsWithTags: ['type:contract', 'type:simulator', 'type:tool'] },
+  {
+    sourceTag: 'type:e2e',
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:simulator', 'type:tool'],
+  },
   {
     sourceTag: 'type:tool',
     onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator'],

@@ -7,7 +7,9 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { startMinistack } from './aws/ministack.ts';
+import { ensureImageOfBundle } from './docker/app-image.ts';
 import { ensureDockerEngine } from './docker/engine.ts';
+import { ensureNodeImage } from './docker/node-base.ts';
 import { prepare } from './prepare.ts';
 import { freePort } from './run/free-port.ts';
 import { ensureTestPython } from './test-python.ts';
@@ -107,12 +109,15 @@ async function main(patterns: string[]): Promise<void> {
   }
   try {
     const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
-    await prepare({ repoRoot, engine, cacheDir, modelFolders, ...host });
+    const { docker } = await prepare({ repoRoot, engine, cacheDir, modelFolders, ...host });
+    const { image: nodeImage } = await ensureNodeImage(docker, { repoRoot, ...host });
+    const stager = await ensureImageOfBundle(docker, { repoRoot, app: 'stager', nodeImage, ...host });
     const env = {
       BPI_TEST_PYTHON: python,
       BPI_TEST_DOCKER_SOCKET: engine.socketPath,
       BPI_TEST_SAMPLES: join(cacheDir, 'samples'),
       BPI_TEST_AWS_ENDPOINT: emulator.endpoint,
+      BPI_TEST_STAGER_IMAGE: stager.imageId,
     };
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
     const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check'];

@@ -13,7 +13,7 @@ export const CANARY = 'Zebedee-Quillfeather-19470312';
 
 const run = promisify(execFile);
 
-function required(name: string): string {
+export function required(name: string): string {
   const value = process.env[name];
   if (value === undefined) throw new Error(`${name} is not set: run these tests by ./tools/test`);
   return value;

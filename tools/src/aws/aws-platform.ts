@@ -55,6 +55,8 @@ const CLIENT_ID = 'local';
 type Parts = {
   url: string;
   apiKey: string;
+  endpoint: string;
+  resources: AwsResources;
   api: SupervisedChild;
   workers: readonly SupervisedChild[];
   simulator: EcsSimulator;
@@ -69,6 +71,9 @@ export class AwsPlatform {
   readonly api: SupervisedChild;
   readonly workers: readonly SupervisedChild[];
   readonly simulator: EcsSimulator;
+  /** The emulator's own address, past whatever stands in front of it, and what lies there. */
+  readonly endpoint: string;
+  readonly resources: AwsResources;
   /** Rejects with one sentence when a process cannot be kept alive. */
   readonly failed: Promise<never>;
   readonly #undo: (() => Promise<void>)[];
@@ -79,6 +84,8 @@ export class AwsPlatform {
     this.api = parts.api;
     this.workers = parts.workers;
     this.simulator = parts.simulator;
+    this.endpoint = parts.endpoint;
+    this.resources = parts.resources;
     this.#undo = parts.undo;
     this.failed = Promise.race([parts.api.failed, ...parts.workers.map(({ failed }) => failed)]);
     this.failed.catch(() => {});
@@ -137,7 +144,8 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
     await rm(scratchOf(options), { recursive: true, force: true });
   });
   for (const child of [api, ...workers]) child.start();
-  return { url: `http://127.0.0.1:${port}`, apiKey, api, workers, simulator, undo };
+  const url = `http://127.0.0.1:${port}`;
+  return { url, apiKey, endpoint: emulator.endpoint, resources, api, workers, simulator, undo };
 }
 
 type Surroundings = {

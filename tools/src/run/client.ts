@@ -61,6 +61,12 @@ export class Client {
     return statusBodySchema.parse(await bodyOf(await this.#get(`/status/${jobId}`)));
   }
 
+  /** Asks for the end of a job; its status says when it has ended. */
+  async cancel(jobId: string): Promise<StatusBody> {
+    const answer = await fetch(`${this.url}/jobs/${jobId}/cancel`, { method: 'POST', headers: this.#headers });
+    return statusBodySchema.parse(await bodyOf(answer));
+  }
+
   async result(jobId: string): Promise<ResultBody> {
     return resultBodySchema.parse(await bodyOf(await this.#get(`/result/${jobId}`)));
   }
