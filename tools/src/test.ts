@@ -2,17 +2,12 @@
  * All there is to check, in one command: `./tools/test [PATTERN…]` (patterns narrow the Jest part).
  * Installs what the tests need, stops what it started, ends with `N passed, N failed`.
  */
-import { spawn } from 'node:child_process';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { startMinistack } from './aws/ministack.ts';
-import { ensureImageOfBundle } from './docker/app-image.ts';
-import { ensureDockerEngine } from './docker/engine.ts';
-import { ensureNodeImage } from './docker/node-base.ts';
-import { prepare } from './prepare.ts';
-import { freePort } from './run/free-port.ts';
-import { ensureTestPython } from './test-python.ts';
+import { parityOf } from './testing/parity-table.ts';
+import { runCommandIn } from './testing/run-command.ts';
+import { runJest, type JestPart, type JestRun } from './testing/run-jest.ts';
+import { startSurroundings } from './testing/surroundings.ts';
 
 const repoRoot = join(import.meta.dirname, '../..');
 const cacheDir = join(repoRoot, 'data/test-cache');
@@ -25,69 +20,27 @@ const tally: Tally = { passed: 0, failed: 0 };
 async function check(name: string, command: string, args: string[], env: Record<string, string> = {}): Promise<void> {
   const startedMs = performance.now();
   say(`\n▶ ${name}`);
-  const code = await run(command, args, env);
+  const code = await runCommandIn(repoRoot, command, args, { env });
   tally[code === 0 ? 'passed' : 'failed'] += 1;
-  say(`${code === 0 ? '✓' : '✗'} ${name} (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+  say(`${code === 0 ? '✓' : '✗'} ${name} (${secondsSince(startedMs)})`);
 }
 
-/** @param output `held`: shown when the command has ended, because another one is printing meanwhile. */
-function run(
-  command: string,
-  args: string[],
-  env: Record<string, string>,
-  output: 'live' | 'held' = 'live',
-): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const out = output === 'live' ? 'inherit' : 'pipe';
-    const child = spawn(command, args, { cwd: repoRoot, env: { ...process.env, ...env }, stdio: ['ignore', out, out] });
-    const held: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => held.push(chunk));
-    child.once('error', reject);
-    child.once('close', (code) => {
-      process.stdout.write(Buffer.concat(held));
-      resolve(code ?? 1);
-    });
-  });
-}
-
-const jestResultSchema = z.object({
-  numPassedTests: z.number(),
-  numFailedTests: z.number(),
-  numPendingTests: z.number(),
-  numRuntimeErrorTestSuites: z.number(),
-});
-
-type JestPart = { name: string; args: string[]; env: Record<string, string>; output?: 'live' | 'held' };
-
-/** Runs some of the spec files; their tests are counted one by one, and a skipped one counts as failed. */
-async function jest({ name, args, env, output = 'live' }: JestPart): Promise<void> {
-  const resultPath = join(cacheDir, `${name}.json`);
-  await rm(resultPath, { force: true });
+/** Runs some of the spec files; their tests are counted one by one. */
+async function jest(part: Omit<JestPart, 'repoRoot' | 'cacheDir'>): Promise<JestRun> {
   const startedMs = performance.now();
-  if (output === 'live') say(`\n▶ jest: ${name}`);
-  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-  const jestEntry = join(repoRoot, 'node_modules/jest/bin/jest.js');
-  const jestArgs = [jestEntry, '--json', `--outputFile=${resultPath}`, '--passWithNoTests', ...args];
-  const code = await run(process.execPath, [...flags, ...jestArgs], env, output);
-  const result = jestResultSchema.safeParse(
-    await readFile(resultPath, 'utf8')
-      .then(JSON.parse)
-      .catch(() => null),
-  );
-  if (!result.success) {
-    tally.failed += 1;
-    return;
-  }
-  const { numPassedTests, numFailedTests, numPendingTests, numRuntimeErrorTestSuites } = result.data;
-  tally.passed += numPassedTests;
-  tally.failed += numFailedTests + numRuntimeErrorTestSuites + numPendingTests;
-  if (code !== 0 && numFailedTests + numRuntimeErrorTestSuites === 0) tally.failed += 1;
-  say(`jest: ${name}: ${numPassedTests} passed (${((performance.now() - startedMs) / 1000).toFixed(1)} s)`);
+  if (part.output !== 'held') say(`\n▶ jest: ${part.name}`);
+  const run = await runJest({ repoRoot, cacheDir, ...part });
+  tally.passed += run.passed;
+  tally.failed += run.failed;
+  say(`jest: ${part.name}: ${run.passed} passed (${secondsSince(startedMs)})`);
+  return run;
 }
 
-async function main(patterns: string[]): Promise<void> {
-  await mkdir(cacheDir, { recursive: true, mode: 0o700 });
-  const python = await ensureTestPython({ cacheDir, log: say });
+function secondsSince(startedMs: number): string {
+  return `${((performance.now() - startedMs) / 1000).toFixed(1)} s`;
+}
+
+async function checkSources(): Promise<void> {
   await check('types', 'tsc', ['-p', '.']);
   await check('types of the API', 'tsc', ['-p', 'apps/api']);
   await check('format', 'prettier', ['--check', '--log-level=warn', '.']);
@@ -95,30 +48,13 @@ async function main(patterns: string[]): Promise<void> {
   await check('project graph', 'nx', ['graph', `--file=${join(cacheDir, 'graph.json')}`], { NX_DAEMON: 'false' });
   await check('lint and module boundaries', 'eslint', ['--max-warnings=0', '.']);
   await check('bundles', process.execPath, ['tools/src/build.ts']);
+}
 
-  const host = { environment: process.env, log: say };
-  const engine = await ensureDockerEngine({ stateFolder: cacheDir, ...host });
-  const emulator = await startMinistack({ cacheDir, port: await freePort(), log: say });
-  const stopAll = async () => {
-    await emulator.stop();
-    await engine.stop();
-  };
-  // The commands under way get the terminal's Ctrl-C themselves; the engine and the emulator would stay.
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(name, () => void stopAll().finally(() => process.exit(1)));
-  }
+async function main(patterns: string[]): Promise<void> {
+  await mkdir(cacheDir, { recursive: true, mode: 0o700 });
+  await checkSources();
+  const { env, python, stop } = await startSurroundings({ repoRoot, cacheDir, log: say });
   try {
-    const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
-    const { docker } = await prepare({ repoRoot, engine, cacheDir, modelFolders, ...host });
-    const { image: nodeImage } = await ensureNodeImage(docker, { repoRoot, ...host });
-    const stager = await ensureImageOfBundle(docker, { repoRoot, app: 'stager', nodeImage, ...host });
-    const env = {
-      BPI_TEST_PYTHON: python,
-      BPI_TEST_DOCKER_SOCKET: engine.socketPath,
-      BPI_TEST_SAMPLES: join(cacheDir, 'samples'),
-      BPI_TEST_AWS_ENDPOINT: emulator.endpoint,
-      BPI_TEST_STAGER_IMAGE: stager.imageId,
-    };
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
     const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check'];
     // Jest's list options take everything that follows, so patterns come first.
@@ -130,22 +66,29 @@ async function main(patterns: string[]): Promise<void> {
       env,
       output: 'held',
     });
-    await jest({
+    const units = await jest({
       name: 'units',
       args: [...patterns, '--maxWorkers=1', ...ignoring(['/node_modules/', ...elsewhere])],
       env,
     });
-    const containers = [
-      ...only('(apps/e2e/src|docker)', patterns),
-      '--runInBand',
-      ...ignoring(['/node_modules/', 'overhead']),
-    ];
-    await jest({ name: 'containers', args: containers, env });
+    const containers = await jest({
+      name: 'containers',
+      args: [...only('(apps/e2e/src|docker)', patterns), '--runInBand', ...ignoring(['/node_modules/', 'overhead'])],
+      env,
+    });
     await protocol;
+    if (patterns.length === 0) checkParity([...units.tests, ...containers.tests]);
     await jest({ name: 'times', args: ['--runInBand', ...only('apps/e2e/src/overhead', patterns)], env });
   } finally {
-    await stopAll();
+    await stop();
   }
+}
+
+/** Every adapter's suite ran, and none lacks a promise that another's has. */
+function checkParity(tests: JestRun['tests']): void {
+  const { cells, kept } = parityOf(tests);
+  tally[cells > 0 && kept === cells ? 'passed' : 'failed'] += 1;
+  say(`\nparity: ${kept} of ${cells} promises kept (the table: npm run parity)`);
 }
 
 /** One pattern for spec files in this place that also match what was asked for. */

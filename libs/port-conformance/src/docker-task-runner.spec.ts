@@ -1,4 +1,4 @@
 import { describeTaskRunner } from './task-runner.conformance.ts';
 import { makeDockerHarness } from './docker/docker-harness.ts';
 
-describeTaskRunner('Docker', makeDockerHarness);
+describeTaskRunner('docker', makeDockerHarness);

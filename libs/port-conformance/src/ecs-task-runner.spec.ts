@@ -22,4 +22,4 @@ async function makeHarness(): Promise<TaskRunnerHarness> {
   };
 }
 
-describeTaskRunner('ECS', makeHarness);
+describeTaskRunner('ecs', makeHarness);

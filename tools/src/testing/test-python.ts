@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ensurePythonEnvironment } from './python-environment.ts';
+import { ensurePythonEnvironment } from '../python-environment.ts';
 
 /** NumPy and nibabel judge what our own readers and writers do: they are other people's code. */
 const REQUIREMENTS = ['numpy==2.4.6', 'nibabel==5.4.2'];
