@@ -1,40 +1,19 @@
 /**
- * API keys of the local composition: `./tools/keys create CLIENT | list | revoke KEY_ID [--data ./data]`.
- * A key is shown once, when it is made; only its digest is stored. Two live keys per client allow rotation.
+ * API keys: `./tools/keys create CLIENT | list | revoke KEY_ID [--data ./data | --table NAME]`.
+ * Without options those of the local composition; with a table those of a deployment, in the region and with the
+ * credentials that the AWS SDK finds (`AWS_REGION`, `AWS_PROFILE`). A key is shown once, when it is made.
  */
-import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { DynamoClients, openAwsClients } from '@bpi/adapters-aws';
 import { openPlatformDatabase, SqliteClients } from '@bpi/adapters-local';
-import { apiKeyRecordSchema } from '@bpi/job-contract';
 import type { Clients } from '@bpi/jobs';
+import { createKey, revokeKey } from './api-keys.ts';
 
-const USAGE = 'usage: ./tools/keys create CLIENT | list | revoke KEY_ID   [--data ./data]';
-const KEY_ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
-const KEY_ID_CHARS = 12;
-const SECRET_BYTES = 32;
-const LIVE_KEYS_MAX = 2;
+const USAGE = 'usage: ./tools/keys create CLIENT | list | revoke KEY_ID   [--data ./data | --table NAME]';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
-
-async function create(clients: Clients, clientId: string): Promise<void> {
-  const nameProblem = apiKeyRecordSchema.shape.clientId.safeParse(clientId).error?.issues[0]?.message;
-  if (nameProblem !== undefined) throw new Error(`The client's name ${nameProblem}. ${USAGE}`);
-  const live = (await clients.listKeys()).filter((key) => key.clientId === clientId && key.revokedAtMs === null);
-  if (live.length >= LIVE_KEYS_MAX) {
-    throw new Error(
-      `${clientId} has ${live.length} live keys already: revoke one first (./tools/keys list shows them).`,
-    );
-  }
-  const keyId = Array.from({ length: KEY_ID_CHARS }, () => KEY_ID_ALPHABET[randomInt(KEY_ID_ALPHABET.length)]).join('');
-  const secret = randomBytes(SECRET_BYTES).toString('base64url');
-  const digest = createHash('sha256').update(secret).digest('hex');
-  await clients.putKey({ keyId, clientId, digest, createdAtMs: Date.now(), revokedAtMs: null });
-  await audit(clients, 'key.create', clientId, keyId);
-  say(`bpi_${keyId}_${secret}`);
-  process.stderr.write('Keep this key: it is shown this once. Send it as "Authorization: Bearer KEY".\n');
-}
 
 async function list(clients: Clients): Promise<void> {
   for (const key of await clients.listKeys()) {
@@ -43,38 +22,50 @@ async function list(clients: Clients): Promise<void> {
   }
 }
 
-async function revoke(clients: Clients, keyId: string): Promise<void> {
-  const key = await clients.findKey(keyId);
-  if (key === null || !(await clients.revokeKey(keyId, Date.now()))) {
-    throw new Error('There is no such key id: ./tools/keys list shows them.');
-  }
-  await audit(clients, 'key.revoke', key.clientId, keyId);
-  say(`${keyId} is revoked; requests with it are refused from now on.`);
+async function run(clients: Clients, [verb, name, ...more]: readonly string[]): Promise<void> {
+  if (more.length > 0) throw new Error(USAGE);
+  if (verb === 'create' && name !== undefined) {
+    say(await createKey(clients, name));
+    process.stderr.write('Keep this key: it is shown this once. Send it as "Authorization: Bearer KEY".\n');
+  } else if (verb === 'list' && name === undefined) {
+    await list(clients);
+  } else if (verb === 'revoke' && name !== undefined) {
+    await revokeKey(clients, name);
+    say(`${name} is revoked; requests with it are refused from now on.`);
+  } else throw new Error(USAGE);
 }
 
-function audit(clients: Clients, action: 'key.create' | 'key.revoke', clientId: string, keyId: string): Promise<void> {
-  return clients.audit({ atMs: Date.now(), clientId, keyId, action, jobId: null, requestId: null });
+async function inFolder(dataDir: string, work: (clients: Clients) => Promise<void>): Promise<void> {
+  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  const database = openPlatformDatabase(join(dataDir, 'platform.db'));
+  try {
+    await work(new SqliteClients(database));
+  } finally {
+    database.close();
+  }
+}
+
+async function inTable(tableName: string, work: (clients: Clients) => Promise<void>): Promise<void> {
+  const region = process.env['AWS_REGION'];
+  if (region === undefined || region === '') throw new Error('AWS_REGION is not set: name the region of the table.');
+  const aws = openAwsClients({ region });
+  try {
+    await work(new DynamoClients(aws.dynamo, { tableName }));
+  } finally {
+    aws.destroy();
+  }
 }
 
 async function main(argv: string[]): Promise<void> {
   const { positionals, values } = parseArgs({
     args: argv,
     allowPositionals: true,
-    options: { data: { type: 'string' } },
+    options: { data: { type: 'string' }, table: { type: 'string' } },
   });
-  const [verb, name] = positionals;
-  const dataDir = resolve(values.data ?? process.env['DATA_DIR'] ?? join(import.meta.dirname, '../../data'));
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
-  const database = openPlatformDatabase(join(dataDir, 'platform.db'));
-  try {
-    const clients = new SqliteClients(database);
-    if (verb === 'create' && name !== undefined) await create(clients, name);
-    else if (verb === 'list') await list(clients);
-    else if (verb === 'revoke' && name !== undefined) await revoke(clients, name);
-    else throw new Error(USAGE);
-  } finally {
-    database.close();
-  }
+  const work = (clients: Clients) => run(clients, positionals);
+  if (values.table !== undefined && values.data !== undefined) throw new Error(USAGE);
+  if (values.table !== undefined) return inTable(values.table, work);
+  return inFolder(resolve(values.data ?? process.env['DATA_DIR'] ?? join(import.meta.dirname, '../../data')), work);
 }
 
 try {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Client } from '@bpi/tools';
+import { startAwsHarness, type AwsHarness } from './aws-harness.ts';
 import { repoRoot, startHarness, type Harness } from './harness.ts';
 
 const run = promisify(execFile);
@@ -47,5 +48,41 @@ describe('API keys made by tools/keys', () => {
 
   it('are refused for a name that is none', async () => {
     await expect(keys('create', 'Clinic A')).rejects.toThrow('lower-case letters');
+  });
+});
+
+describe('API keys made by tools/keys --table', () => {
+  let harness: AwsHarness;
+  beforeAll(async () => {
+    harness = await startAwsHarness();
+  }, 60_000);
+  afterAll(() => harness.close());
+
+  async function keys(args: string[], region: string): Promise<string> {
+    const { PATH = '' } = process.env;
+    const env = {
+      PATH,
+      AWS_REGION: region,
+      AWS_ENDPOINT_URL: harness.platform.endpoint,
+      AWS_ACCESS_KEY_ID: 'test',
+      AWS_SECRET_ACCESS_KEY: 'test',
+    };
+    const { table } = harness.platform.resources;
+    const script = join(repoRoot, 'tools/src/keys.ts');
+    const { stdout } = await run(process.execPath, [script, ...args, '--table', table], { env });
+    return stdout.trim();
+  }
+
+  it('let their client in until they are revoked', async () => {
+    const key = await keys(['create', 'clinic-a'], 'us-east-1');
+    const client = new Client(harness.platform.url, key);
+    const { job_id: jobId } = await client.infer({ inputPath: harness.input('plain'), model: 'echo' });
+    await expect(harness.client.status(jobId)).rejects.toMatchObject({ code: 'not_found' });
+    await keys(['revoke', key.split('_')[1] ?? ''], 'us-east-1');
+    await expect(client.status(jobId)).rejects.toMatchObject({ code: 'unauthorized' });
+  }, 60_000);
+
+  it('need the region of the table', async () => {
+    await expect(keys(['list'], '')).rejects.toThrow('AWS_REGION is not set');
   });
 });

@@ -9,7 +9,7 @@ const second = 1_000;
 /** The longest wait for an answer. A long poll of SQS lasts 20 s by itself. */
 const TIMEOUTS = {
   connectMs: 3 * second,
-  dynamoMs: 5 * second,
+  dynamoMs: 3 * second,
   ecsMs: 15 * second,
   sqsMs: 30 * second,
   s3Ms: 60 * second,

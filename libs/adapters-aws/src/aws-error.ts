@@ -28,6 +28,8 @@ const NETWORK_CODES = [
   'EAI_AGAIN',
   'ERR_STREAM_PREMATURE_CLOSE',
 ];
+/** Two writes of one item at once: the rival is done within moments. */
+const CONFLICT_CODES = ['ReplicatedWriteConflictException', 'TransactionConflictException'];
 /** Ours: the body of an answer ended early or does not match its checksum. */
 export const INCOMPLETE_BODY = 'IncompleteBody';
 /** In the lists of failed items inside an answer of 200, where no status tells. */
@@ -36,6 +38,7 @@ const TRANSIENT_CODES: readonly string[] = [
   ...THROTTLING_CODES,
   ...TIMEOUT_CODES,
   ...NETWORK_CODES,
+  ...CONFLICT_CODES,
   ...SERVER_CODES,
   INCOMPLETE_BODY,
 ];

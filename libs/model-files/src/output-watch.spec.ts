@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { access, chmod, mkdir, mkdtemp, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { exceedsLimits, OUTPUT_LIMITS } from './output-watch.ts';
 import { removeTree } from './remove-tree.ts';
@@ -50,6 +52,19 @@ describe('measuring an output folder', () => {
     expect(await exceedsLimits(folder, 1_000_000)).toBe(false);
     await mkdir(nested(OUTPUT_LIMITS.depthMax + 1));
     expect(await exceedsLimits(folder, 1_000_000)).toBe(true);
+  });
+
+  it('refuses a path that is too long to be looked at', async () => {
+    const run = promisify(execFile);
+    const name = 'd'.repeat(255);
+    const deeper = `fs.mkdirSync('${name}'); process.chdir('${name}')`;
+    const nest = `process.chdir(process.argv[1]); for (let n = 0; n < ${OUTPUT_LIMITS.depthMax}; n += 1) { ${deeper}; }`;
+    try {
+      await run(process.execPath, ['-e', nest, folder]);
+      expect(await exceedsLimits(folder, 1_000_000)).toBe(true);
+    } finally {
+      await run('rm', ['-rf', join(folder, name)]);
+    }
   });
 
   it.each([

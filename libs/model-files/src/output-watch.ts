@@ -8,12 +8,16 @@ export const OUTPUT_LIMITS = {
   depthMax: 16,
 } as const;
 
+/** Why an entry cannot be looked at although it is there. */
+const CLOSED_CODES: readonly unknown[] = ['EACCES', 'ENAMETOOLONG'];
+
 const BLOCK_BYTES = 512;
 
 /**
  * Whether a folder that somebody untrusted writes holds more than it may: in bytes, entries or depth. Follows no
  * link. A sparse file counts with its full length, because whoever reads it reads all of that. A folder that cannot be
- * looked into (a worker without root, and a model that closed it) is too large: anything may lie there.
+ * looked into (a worker without root and a model that closed it, or a path that is too long) is too large: anything may
+ * lie there.
  */
 export async function exceedsLimits(folder: string, bytesMax: number): Promise<boolean> {
   let bytes = 0;
@@ -38,7 +42,7 @@ export async function exceedsLimits(folder: string, bytesMax: number): Promise<b
 }
 
 function whyNot(error: unknown): 'closed' | 'gone' {
-  if (errorCode(error) === 'EACCES') return 'closed';
+  if (CLOSED_CODES.includes(errorCode(error))) return 'closed';
   unlessMissing(error);
   return 'gone';
 }

@@ -39,6 +39,8 @@ export type EcsHarness = Omit<TaskRunnerHarness, 'runner' | 'specOf' | 'second'>
   ecs: ECSClient;
   sqs: SQSClient;
   queueUrl: string;
+  /** What was sent to ECS and Auto Scaling, as `AwsOperation` names it; registering definitions is the harness's. */
+  sent: ReadonlySet<string>;
   /** What the runners logged. */
   lines: readonly LogLine[];
   specOf(kind: EcsTaskKind): TaskSpec;
@@ -79,6 +81,9 @@ export async function makeEcsHarness(
   const client = { endpoint: simulator.url, region: REGION, credentials: CREDENTIALS, maxAttempts: 1 };
   const ecs = new ECSClient(client);
   const autoScaling = new AutoScalingClient(client);
+  const sent = new Set<string>();
+  recordOperations(ecs.middlewareStack, 'ecs', sent);
+  recordOperations(autoScaling.middlewareStack, 'autoscaling', sent);
   const lines: LogLine[] = [];
   const log: Log = (event, fields = {}) => void lines.push({ event, fields });
   const register = (image: string) => registerModel(ecs, image);
@@ -95,6 +100,7 @@ export async function makeEcsHarness(
     ecs,
     sqs,
     queueUrl: queue.queueUrl,
+    sent,
     lines,
     settle,
     runnerWith,
@@ -120,6 +126,22 @@ export async function makeEcsHarness(
       await queue.close();
     },
   };
+}
+
+type Recordable = {
+  add(
+    middleware: <Args, Answer>(
+      next: (args: Args) => Promise<Answer>,
+      context: { commandName?: string },
+    ) => (args: Args) => Promise<Answer>,
+  ): void;
+};
+
+function recordOperations(stack: Recordable, service: string, sent: Set<string>): void {
+  stack.add((next, { commandName = '' }) => (args) => {
+    sent.add(`${service}:${commandName.replace(/Command$/, '')}`);
+    return next(args);
+  });
 }
 
 export function refOf(result: LaunchResult): string {

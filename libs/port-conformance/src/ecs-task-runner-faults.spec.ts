@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ECS_TASK_RUNNER_OPERATIONS } from '@bpi/adapters-aws';
 import { createFaultPlan } from '@bpi/ecs-simulator';
 import type { TaskEvent, TaskSpec } from '@bpi/jobs';
 import { makeEcsHarness, refOf, settle, taskChange, type EcsHarness } from './ecs-harness.ts';
@@ -171,6 +172,24 @@ describe('a task on ECS', () => {
     harness.simulator.setFate(ref, 'ignores_stop');
     await harness.runner.stop(taskOf(spec), 'ask');
     expect(await (await harness.second()).inspect(taskOf(spec))).toMatchObject({ state: 'running', ref });
+  });
+});
+
+describe('the runner', () => {
+  it('sends the operations that it names, and no other', async () => {
+    readEvents();
+    const [warned, stubborn] = [harness.specOf('runs_until_stopped'), harness.specOf('runs_until_stopped')];
+    for (const spec of [warned, stubborn]) await harness.launched(spec);
+    const ref = (await harness.seen(stubborn, 'running')).ref;
+    await harness.seen(warned, 'running');
+    harness.simulator.setFate(ref, 'ignores_stop');
+    await harness.runner.stop(taskOf(stubborn), 'ask');
+    await harness.runner.stop(taskOf(stubborn), 'force');
+    const machine = harness.simulator.instances.find(({ taskArns }) => !taskArns.includes(ref));
+    harness.simulator.reclaim(machine?.instanceId ?? '', { noticeMs: 60_000 });
+    await harness.seen(warned, 'stopped');
+    const own = [...harness.sent].filter((operation) => operation !== 'ecs:RegisterTaskDefinition');
+    expect(own.sort()).toEqual(ECS_TASK_RUNNER_OPERATIONS);
   });
 });
 

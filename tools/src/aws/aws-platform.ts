@@ -1,5 +1,5 @@
 /** The AWS composition on one machine: an emulator for DynamoDB, SQS and S3, a simulated ECS, real processes. */
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SQSClient } from '@aws-sdk/client-sqs';
@@ -7,6 +7,7 @@ import { DynamoClients, openAwsClients } from '@bpi/adapters-aws';
 import { DockerEngine, EcsSimulator, sqsEventSink, type ContainerEngine } from '@bpi/ecs-simulator';
 import { readCatalogue } from '@bpi/model-files';
 import type Dockerode from 'dockerode';
+import { createKey } from '../api-keys.ts';
 import { SupervisedChild } from '../run/child.ts';
 import { freePort } from '../run/free-port.ts';
 import { refuseTakenPort, untilApiReady } from '../run/platform.ts';
@@ -44,7 +45,7 @@ export type AwsPlatformOptions = {
   outputBytesMax?: number;
   apiEnv?: Record<string, string>;
   workerEnv?: Record<string, string>;
-  /** In front of the services, for API and worker only: what a network and a busy service may do. */
+  /** In front of the services, for API, workers and tasks: what a network and a busy service may do. */
   through?: (services: { aws: string; ecs: string }) => Promise<{ aws: string; ecs: string }>;
 };
 
@@ -122,10 +123,12 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
     await simulator.close();
     sqs.destroy();
   });
+  const services = { aws: emulator.endpoint, ecs: simulator.url };
+  const reached = options.through === undefined ? services : await options.through(services);
   const manifests = await readCatalogue(options.modelsDirs);
   const definitions = await registerJobTasks(manifests, {
     ecsEndpoint: simulator.url,
-    emulatorEndpoint: emulator.endpoint,
+    emulatorEndpoint: reached.aws,
     resources,
     stagerImage: options.stagerImage,
     modelImages: await imagesOf(
@@ -136,8 +139,6 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
     ...(options.outputBytesMax === undefined ? {} : { outputBytesMax: options.outputBytesMax }),
   });
   const apiKey = await makeApiKey(emulator.endpoint, resources.table);
-  const services = { aws: emulator.endpoint, ecs: simulator.url };
-  const reached = options.through === undefined ? services : await options.through(services);
   const { api, workers } = makeProcesses(options, { port, reached, resources, definitions, simulator });
   undo.push(async () => {
     await Promise.all([api, ...workers].map((child) => child.stop()));
@@ -245,13 +246,11 @@ async function imagesOf(docker: Dockerode, images: readonly string[]): Promise<M
 
 async function makeApiKey(endpoint: string, tableName: string): Promise<string> {
   const { dynamo, destroy } = openAwsClients(emulatorSettings(endpoint));
-  const keyId = randomBytes(6).toString('hex');
-  const secret = randomBytes(32).toString('base64url');
-  const digest = createHash('sha256').update(secret).digest('hex');
-  const clients = new DynamoClients(dynamo, { tableName });
-  await clients.putKey({ keyId, clientId: CLIENT_ID, digest, createdAtMs: Date.now(), revokedAtMs: null });
-  destroy();
-  return `bpi_${keyId}_${secret}`;
+  try {
+    return await createKey(new DynamoClients(dynamo, { tableName }), CLIENT_ID);
+  } finally {
+    destroy();
+  }
 }
 
 async function undoAll(undo: (() => Promise<void>)[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type { ApiKeyRecord, AuditEvent } from '@bpi/job-contract';
-import { DYNAMO_CLIENTS_COMMANDS, DynamoClients } from './dynamo-clients.ts';
+import { DYNAMO_CLIENTS_OPERATIONS, DynamoClients } from './dynamo-clients.ts';
 import { START_MS } from './testing/a-job.ts';
 import { makeEmulatedTable, type EmulatedTable } from './testing/emulated-table.ts';
 import { faultsOn, type ScriptedClient } from './testing/scripted-client.ts';
@@ -81,6 +81,7 @@ describe('DynamoClients', () => {
     await clients.revokeKey(KEY.keyId, 1);
     await clients.listKeys();
     await clients.audit(EVENT);
-    expect([...new Set(scripted.tried)].sort()).toEqual([...DYNAMO_CLIENTS_COMMANDS]);
+    const tried = new Set(scripted.tried.map((operation) => `dynamodb:${operation}`));
+    expect([...tried].sort()).toEqual(DYNAMO_CLIENTS_OPERATIONS);
   });
 });

@@ -10,12 +10,18 @@ import { apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEven
 import type { Clients } from '@bpi/jobs';
 import { randomUUID } from 'node:crypto';
 import { throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import { numberValue, text, wholeNumber } from './attributes.ts';
 import { API_KEYS_PARTITION, apiKeyKey, auditKey, auditPartition, type Item } from './job-table.ts';
 import { conditionFailed, refusalsOf } from './refusals.ts';
 
 /** Every SDK command that the adapter sends, without its ending: what its role must be allowed. */
-export const DYNAMO_CLIENTS_COMMANDS = ['GetItem', 'PutItem', 'Query', 'UpdateItem'] as const;
+export const DYNAMO_CLIENTS_OPERATIONS: readonly AwsOperation[] = [
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:Query',
+  'dynamodb:UpdateItem',
+];
 
 /** Keys that `listKeys` reads into memory. */
 const KEYS_LISTED_MAX = 10_000;

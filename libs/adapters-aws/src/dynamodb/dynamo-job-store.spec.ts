@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { JobRecord } from '@bpi/job-contract';
 import { transition, type Change, type JobEvent } from '@bpi/jobs';
-import { DYNAMO_JOB_STORE_COMMANDS, DynamoJobStore } from './dynamo-job-store.ts';
+import { DYNAMO_JOB_STORE_OPERATIONS, DynamoJobStore } from './dynamo-job-store.ts';
 import { claimKey, poolKey } from './job-table.ts';
 import { freeSlot, POOL_SLOTS_MAX } from './pool-item.ts';
 import { aClaim, aJob, changesOf, EVENTS, jobIdOf, START_MS } from './testing/a-job.ts';
@@ -239,6 +239,7 @@ describe('the store', () => {
     await store.save(transition(claimed.after, EVENTS.started));
     await store.listActive({ limit: 10 });
     await store.room('cpu');
-    expect([...new Set(scripted.tried)].sort()).toEqual([...DYNAMO_JOB_STORE_COMMANDS]);
+    const tried = new Set(scripted.tried.map((operation) => `dynamodb:${operation}`));
+    expect([...tried].sort()).toEqual(DYNAMO_JOB_STORE_OPERATIONS);
   });
 });

@@ -21,6 +21,7 @@ import {
 } from '@bpi/jobs';
 import { randomUUID } from 'node:crypto';
 import { throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import { readActiveJobs } from './active-jobs.ts';
 import { projection } from './attributes.ts';
 import { putClaim } from './claim-item.ts';
@@ -35,14 +36,14 @@ import { pauseByTimer, pauseMs, writeUntilKnown, type Pause, type Write } from '
  * Every SDK command that the store sends, without its ending: what its role must be allowed, on the table and its index.
  * TransactWriteItems is allowed by what it contains here: PutItem and UpdateItem.
  */
-export const DYNAMO_JOB_STORE_COMMANDS = [
-  'BatchGetItem',
-  'GetItem',
-  'PutItem',
-  'Query',
-  'TransactWriteItems',
-  'UpdateItem',
-] as const;
+export const DYNAMO_JOB_STORE_OPERATIONS: readonly AwsOperation[] = [
+  'dynamodb:BatchGetItem',
+  'dynamodb:GetItem',
+  'dynamodb:PutItem',
+  'dynamodb:Query',
+  'dynamodb:TransactWriteItems',
+  'dynamodb:UpdateItem',
+];
 
 /** Tries to note progress while transactions hold the job: the next progress comes soon, so few. */
 const PROGRESS_TRIES_MAX = 4;

@@ -42,12 +42,9 @@ export function isPassing(error: unknown): boolean {
   return reasons.every((code) => Object.hasOwn(PASSING_REASONS, code));
 }
 
-/**
- * What to raise when an error did not pass in time. A cancelled transaction is named after its first reason, and every
- * such error counts as busy (503): the same call may succeed later.
- */
+/** What to raise when an error did not pass in time. A cancelled transaction is named after its first reason. */
 export function stillBusy(error: unknown): unknown {
   const reason = refusalsOf(error)?.find(({ code }) => code !== 'None');
   if (reason === undefined) return error;
-  return { name: PASSING_REASONS[reason.code] ?? reason.code, $metadata: { httpStatusCode: 503 } };
+  return { name: PASSING_REASONS[reason.code] ?? reason.code };
 }

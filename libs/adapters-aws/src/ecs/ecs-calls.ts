@@ -4,24 +4,24 @@ import {
   DescribeTasksCommand,
   ListContainerInstancesCommand,
   ListTasksCommand,
-  RunTaskCommand,
   StopTaskCommand,
   type ECSClient,
   type ListTasksCommandInput,
 } from '@aws-sdk/client-ecs';
 import { isErrorNamed, throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import { parseEcsTask, type EcsTask } from './ecs-task.ts';
 
 /** Every command the runner sends to ECS and Auto Scaling. */
-export const ECS_TASK_RUNNER_COMMANDS = [
-  DescribeContainerInstancesCommand,
-  DescribeTasksCommand,
-  ListContainerInstancesCommand,
-  ListTasksCommand,
-  RunTaskCommand,
-  StopTaskCommand,
-  TerminateInstanceInAutoScalingGroupCommand,
-] as const;
+export const ECS_TASK_RUNNER_OPERATIONS: readonly AwsOperation[] = [
+  'autoscaling:TerminateInstanceInAutoScalingGroup',
+  'ecs:DescribeContainerInstances',
+  'ecs:DescribeTasks',
+  'ecs:ListContainerInstances',
+  'ecs:ListTasks',
+  'ecs:RunTask',
+  'ecs:StopTask',
+];
 
 /** ECS's own limit for one DescribeTasks and one page of a list. */
 const TASKS_PER_CALL_MAX = 100;

@@ -4,6 +4,7 @@ import { DeleteMessageCommand, ReceiveMessageCommand, type Message, type SQSClie
 import type { Log } from '@bpi/job-contract';
 import type { LaunchResult, ListedTask, Observation, TaskEvent, TaskId, TaskRunner, TaskSpec } from '@bpi/jobs';
 import { AwsError, throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import { parseTaskNews, type TaskNews } from '../sqs/task-events.ts';
 import { EcsCalls } from './ecs-calls.ts';
 import { attemptOfTask, isStopped, type EcsTask } from './ecs-task.ts';
@@ -13,8 +14,8 @@ import { buildRunTaskInput, startedByOf, type AttemptId } from './run-task-input
 import { STOP_REASONS } from './stop-cause.ts';
 import { TaskPictures } from './task-pictures.ts';
 
-/** Of the task-events queue; the others are in `ECS_TASK_RUNNER_COMMANDS`. */
-export const TASK_EVENTS_COMMANDS = [DeleteMessageCommand, ReceiveMessageCommand] as const;
+/** Of the task-events queue; the others are in `ECS_TASK_RUNNER_OPERATIONS`. */
+export const TASK_EVENTS_OPERATIONS: readonly AwsOperation[] = ['sqs:DeleteMessage', 'sqs:ReceiveMessage'];
 
 const RECEIVE = { max: 10, waitS: 20, visibilityS: 30 } as const;
 

@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
   CopyObjectCommand,
-  CreateMultipartUploadCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
-  PutObjectCommand,
-  UploadPartCommand,
   type HeadObjectCommandOutput,
   type ListObjectsV2CommandOutput,
   type S3Client,
@@ -19,6 +14,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { isObjectKey, isObjectPrefix, sha256Schema } from '@bpi/job-contract';
 import { ObjectNotFound, type ByteRange, type ObjectInfo, type ObjectStore, type PutResult } from '@bpi/jobs';
 import { AwsError, isErrorNamed, throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import {
   copyInput,
   deleteInput,
@@ -34,18 +30,18 @@ import { wholeBody } from './whole-body.ts';
 import { writeObject } from './write-object.ts';
 
 /** Every command this adapter sends. The role also needs ListBucket for the others to see "not there" (404, not 403). */
-export const S3_OBJECT_STORE_COMMANDS = [
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CopyObjectCommand,
-  CreateMultipartUploadCommand,
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectsV2Command,
-  PutObjectCommand,
-  UploadPartCommand,
-] as const;
+export const S3_OBJECT_STORE_OPERATIONS: readonly AwsOperation[] = [
+  's3:AbortMultipartUpload',
+  's3:CompleteMultipartUpload',
+  's3:CopyObject',
+  's3:CreateMultipartUpload',
+  's3:DeleteObjects',
+  's3:GetObject',
+  's3:HeadObject',
+  's3:ListObjectsV2',
+  's3:PutObject',
+  's3:UploadPart',
+];
 
 export type S3ObjectStoreOptions = {
   client: S3Client;

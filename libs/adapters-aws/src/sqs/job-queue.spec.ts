@@ -4,7 +4,7 @@ import type { JobId } from '@bpi/job-contract';
 import type { Delivery } from '@bpi/jobs';
 import { makeQueue, type TestQueue } from '../testing/emulator.ts';
 import { addFaults, recordOperations, scriptOf } from '../testing/faulty-middleware.ts';
-import { SQS_JOB_QUEUE_COMMANDS, SqsJobQueue } from './job-queue.ts';
+import { SQS_JOB_QUEUE_OPERATIONS, SqsJobQueue } from './job-queue.ts';
 
 const jobId = '00000000-0000-4000-8000-000000000001' as JobId; // of this pattern
 const job = { jobId, clientId: 'clinic' };
@@ -51,13 +51,12 @@ describe('SqsJobQueue', () => {
     return delivery;
   }
 
-  it('sends the commands it names and no other', async () => {
+  it('sends the operations that it names, and no other', async () => {
     const first = await receiveOne();
     await first.release(0);
     await first.ack();
     await queue.depth();
-    const names = SQS_JOB_QUEUE_COMMANDS.map(({ name }) => name.replace(/Command$/, ''));
-    expect([...new Set(sent)].sort()).toEqual([...names].sort());
+    expect([...new Set(sent)].map((operation) => `sqs:${operation}`).sort()).toEqual(SQS_JOB_QUEUE_OPERATIONS);
   });
 
   it("counts a message for its client, and hides it for the adapter's own time", async () => {

@@ -10,6 +10,7 @@ import {
 import type { JobRecord } from '@bpi/job-contract';
 import type { Clock, Delivery, JobQueue } from '@bpi/jobs';
 import { isErrorNamed, throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import {
   parseBody,
   receiveInput,
@@ -20,13 +21,13 @@ import {
 } from './job-queue-messages.ts';
 
 /** Every command this adapter sends. */
-export const SQS_JOB_QUEUE_COMMANDS = [
-  ChangeMessageVisibilityCommand,
-  DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  ReceiveMessageCommand,
-  SendMessageCommand,
-] as const;
+export const SQS_JOB_QUEUE_OPERATIONS: readonly AwsOperation[] = [
+  'sqs:ChangeMessageVisibility',
+  'sqs:DeleteMessage',
+  'sqs:GetQueueAttributes',
+  'sqs:ReceiveMessage',
+  'sqs:SendMessage',
+];
 
 export type SqsJobQueueOptions = {
   /** Its requests must be allowed to last longer than a long poll (20 s). */

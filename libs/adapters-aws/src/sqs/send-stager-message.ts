@@ -1,9 +1,10 @@
 import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs';
 import { throwAwsError } from '../aws-error.ts';
+import type { AwsOperation } from '../aws-operation.ts';
 import { stagerMessageBody, type StagerMessage } from './task-events-message.ts';
 
 /** Every command that this sends. */
-export const STAGER_MESSAGE_COMMANDS = [SendMessageCommand] as const;
+export const STAGER_MESSAGE_OPERATIONS: readonly AwsOperation[] = ['sqs:SendMessage'];
 
 /** One message to the task-events queue. It may be lost: the sender goes on. Rejects when the signal aborts. */
 export async function sendStagerMessage(
