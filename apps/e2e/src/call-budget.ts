@@ -30,7 +30,7 @@ export const CALLS_PER_JOB: Readonly<Record<string, Line>> = {
     usd: TRANSACTION_UNITS * PRICES.writeUnit,
     why: 'create with its key, claim with its slot, publish with its slot',
   },
-  'dynamodb:UpdateItem': { max: 5, usd: jobItemUnits * PRICES.writeUnit, why: 'task seen, started, progress' },
+  'dynamodb:UpdateItem': { max: 6, usd: jobItemUnits * PRICES.writeUnit, why: 'task seen, started, progress' },
   'ecs:DescribeTasks': { max: 14, usd: 0, why: 'a look at the task for each of its events' },
   'ecs:RunTask': { max: 1, usd: 0, why: 'the task' },
   's3:CopyObject': { max: 4, usd: PRICES.s3Write, why: 'the artifacts’ published places' },
@@ -39,7 +39,7 @@ export const CALLS_PER_JOB: Readonly<Record<string, Line>> = {
   's3:PutObject': { max: 8, usd: PRICES.s3Write, why: 'input, job file, artifacts, log, report' },
   'sqs:DeleteMessage': { max: 20, usd: PRICES.sqsRequest, why: 'each message that was received' },
   'sqs:ReceiveMessage': { max: 20, usd: PRICES.sqsRequest, why: 'polls that brought something' },
-  'sqs:SendMessage': { max: 2, usd: PRICES.sqsRequest, why: 'wake-up and progress' },
+  'sqs:SendMessage': { max: 4, usd: PRICES.sqsRequest, why: 'wake-up and progress' },
 };
 
 export const usdPer1000Jobs = 1_000 * Object.values(CALLS_PER_JOB).reduce((sum, { max, usd }) => sum + max * usd, 0);

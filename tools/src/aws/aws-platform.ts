@@ -125,11 +125,12 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
   });
   const services = { aws: emulator.endpoint, ecs: simulator.url };
   const reached = options.through === undefined ? services : await options.through(services);
+  const reachedResources = reachedAt(reached.aws, resources);
   const manifests = await readCatalogue(options.modelsDirs);
   const definitions = await registerJobTasks(manifests, {
     ecsEndpoint: simulator.url,
     emulatorEndpoint: reached.aws,
-    resources,
+    resources: reachedResources,
     stagerImage: options.stagerImage,
     modelImages: await imagesOf(
       options.docker,
@@ -139,7 +140,13 @@ async function assemble(options: AwsPlatformOptions, undo: Parts['undo']): Promi
     ...(options.outputBytesMax === undefined ? {} : { outputBytesMax: options.outputBytesMax }),
   });
   const apiKey = await makeApiKey(emulator.endpoint, resources.table);
-  const { api, workers } = makeProcesses(options, { port, reached, resources, definitions, simulator });
+  const { api, workers } = makeProcesses(options, {
+    port,
+    reached,
+    resources: reachedResources,
+    definitions,
+    simulator,
+  });
   undo.push(async () => {
     await Promise.all([api, ...workers].map((child) => child.stop()));
     await rm(scratchOf(options), { recursive: true, force: true });
@@ -205,6 +212,13 @@ function makeProcesses(
     }),
   );
   return { api, workers };
+}
+
+/** The SDK calls a queue at the host of its URL, whatever its endpoint is. */
+function reachedAt(service: string, resources: AwsResources): AwsResources {
+  const queueAt = (queueUrl: string) => new URL(new URL(queueUrl).pathname, service).href;
+  const { jobQueueUrl, taskEventsQueueUrl } = resources;
+  return { ...resources, jobQueueUrl: queueAt(jobQueueUrl), taskEventsQueueUrl: queueAt(taskEventsQueueUrl) };
 }
 
 async function startSimulator(
