@@ -62,6 +62,9 @@ async function main(): Promise<void> {
       checkThread: new URL('./input-check/check-thread.js', import.meta.url),
       readiness: [
         async () => {
+          await ports.clients.findKey('absent');
+        },
+        async () => {
           await ports.queue.depth();
         },
         async () => {

@@ -46,7 +46,8 @@ async function main(): Promise<void> {
   }
   const [firstPool] = config.POOLS[0] ?? [''];
   const ready = async () => {
-    await Promise.all([context.store.room(firstPool), context.queue.depth(), context.runner.list()]);
+    const { store, queue, objects, runner } = context;
+    await Promise.all([store.room(firstPool), queue.depth(), objects.head('health/absent'), runner.list()]);
   };
   const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, ready);
   log('service.started', { service: 'worker', pid: process.pid });
