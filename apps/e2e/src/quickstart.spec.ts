@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, rm } from 'node:fs/promises';
+import { access, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -17,12 +17,14 @@ describe('quickstart', () => {
   beforeEach(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'bpi-quickstart-'));
     said = '';
+  });
+  function start(...options: string[]): void {
     const env = { ...process.env, DOCKER_HOST: `unix://${process.env['BPI_TEST_DOCKER_SOCKET']}` };
-    const args = ['tools/src/quickstart.ts', '--once', '--port', '0', '--data', dataDir];
+    const args = ['tools/src/quickstart.ts', '--once', '--port', '0', '--data', dataDir, ...options];
     quickstart = spawn(process.execPath, args, { cwd: repoRoot, env, stdio: ['ignore', 'pipe', 'pipe'] });
     quickstart.stdout?.setEncoding('utf8').on('data', (text: string) => (said += text));
     quickstart.stderr?.resume();
-  });
+  }
   afterEach(async () => {
     quickstart.kill('SIGTERM');
     await rm(dataDir, { recursive: true, force: true });
@@ -40,9 +42,13 @@ describe('quickstart', () => {
       () => 'no',
     );
 
-  it(
-    'leaves mask, NIfTI, preview and metadata, prints the volume, and stops what it started',
-    async () => {
+  it.each([{ options: [] }, { options: ['--aws'] }])(
+    '$options leaves mask, NIfTI, preview and metadata, prints the volume, and stops what it started',
+    async ({ options }) => {
+      // The emulator is installed once for all tests.
+      await mkdir(join(dataDir, 'cache'), { mode: 0o700 });
+      await symlink(join(repoRoot, 'data/test-cache/ministack'), join(dataDir, 'cache/ministack'));
+      start(...options);
       const ended = once(quickstart, 'exit');
       const url = await upAt();
       expect(await ended).toEqual([0, null]);
@@ -59,6 +65,7 @@ describe('quickstart', () => {
   it.each(['SIGTERM', 'a reader that goes away'])(
     'ended by %s stops API and worker all the same',
     async (end) => {
+      start();
       const ended = once(quickstart, 'exit');
       const url = await upAt();
       if (end === 'SIGTERM') quickstart.kill('SIGTERM');

@@ -39,7 +39,7 @@ async function openWith(options: Partial<CheckPoolOptions> = {}): Promise<void> 
        if (sourcePath === 'hang') for (;;);
        if (sourcePath === 'throw') throw new Error('a secret of the client');
        if (sourcePath === 'exit') process.exit(3);
-       if (sourcePath === 'eat') { const all = []; for (;;) all.push({ n: all.length, text: 'x' + all.length }); }
+       if (sourcePath === 'eat') { const all = []; for (;;) all.push(new Array(1e6).fill(all)); }
        if (sourcePath === 'wait') return;
        const failed = { kind: 'failed', errorName: 'error', errorCode: 'enospc', frames: [] };
        if (sourcePath === 'full') return parentPort.postMessage(failed);
