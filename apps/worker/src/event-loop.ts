@@ -29,7 +29,8 @@ export async function eventLoop(
 async function noteProgress(context: AdvanceContext, event: Extract<TaskEvent, { kind: 'progress' }>): Promise<void> {
   const { jobId, epoch, fraction, step } = event;
   try {
-    await context.store.recordProgress(jobId, epoch, { fraction, step, atMs: context.clock.nowMs() });
+    const noted = await context.store.recordProgress(jobId, epoch, { fraction, step, atMs: context.clock.nowMs() });
+    if (!noted) context.log('task.event.dropped', { reason: 'not_current' });
   } catch (error) {
     context.log('loop.failed', { loop: 'events', ...errorFields(error) });
   }

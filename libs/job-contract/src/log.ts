@@ -38,7 +38,9 @@ export const LOG_EVENTS = {
   'task.orphan': { ...attempt },
   /** The machine of a task is about to be taken away; the task was asked to stop. */
   'task.interrupted': { ...attempt },
-  /** A message that is none of ours, about another cluster, or not whole was thrown away. */
+  /** A wake-up or an event named a job that is not stored. */
+  'job.unknown': { ...job },
+  /** A message that is none of ours, about another cluster or attempt, or not whole was thrown away. */
   'task.event.dropped': { reason: word },
   'queue.message.dropped': { reason: word },
   'pool.room': { pool: word, slots: count, free: count },

@@ -25,6 +25,7 @@ export const METRICS = {
   'job.submitted': [{ name: 'JobsSubmitted', unit: 'Count', dimensions: [] }],
   'job.phase': [{ name: 'PhaseChanges', unit: 'Count', dimensions: ['to', 'code'] }],
   'job.intent': [{ name: 'AttemptsGivenUp', unit: 'Count', dimensions: ['code'] }],
+  'job.unknown': [{ name: 'UnknownJobs', unit: 'Count', dimensions: [] }],
   'task.launched': [{ name: 'LaunchDuration', unit: 'Milliseconds', field: 'durationMs', dimensions: [] }],
   'task.refused': [{ name: 'LaunchesRefused', unit: 'Count', dimensions: ['code'] }],
   'task.orphan': [{ name: 'OrphansStopped', unit: 'Count', dimensions: [] }],

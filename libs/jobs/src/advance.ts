@@ -38,7 +38,10 @@ export type Advanced =
 export async function advance(context: AdvanceContext, jobId: JobId): Promise<Advanced> {
   const loadedAtMs = context.clock.monotonicMs();
   const stored = await context.store.get(jobId);
-  if (stored === null) return { kind: 'done' };
+  if (stored === null) {
+    context.log('job.unknown', { jobId });
+    return { kind: 'done' };
+  }
   const { job } = stored;
   // The time before the look: "still missing" says nothing about a later moment, however long the look took.
   const nowMs = context.clock.nowMs();

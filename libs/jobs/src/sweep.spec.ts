@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { aJob, aLaunchingJob, anAttempt, aRunningJob, POLICY } from './a-job.ts';
-import { dueLeftovers, isOrphan, stopOrphans } from './sweep.ts';
+import { dueLeftovers, isOrphan, stopOrphans, sweepJob } from './sweep.ts';
 import type { AdvanceContext } from './advance.ts';
 import type { JobRecord } from '@bpi/job-contract';
 
@@ -25,50 +25,86 @@ describe('isOrphan', () => {
   });
 });
 
+/** Everything but what is given throws. */
+function aContext(given: {
+  store?: Partial<AdvanceContext['store']>;
+  runner?: Partial<AdvanceContext['runner']>;
+}): AdvanceContext {
+  const unused = (): never => {
+    throw new Error('not used here');
+  };
+  return {
+    store: {
+      get: unused,
+      create: unused,
+      save: unused,
+      recordProgress: unused,
+      listActive: unused,
+      room: unused,
+      ...given.store,
+    },
+    runner: {
+      list: unused,
+      stop: unused,
+      definitionOf: () => null,
+      launch: unused,
+      inspect: unused,
+      remove: unused,
+      events: unused,
+      ...given.runner,
+    },
+    queue: { send: unused, receive: unused, depth: unused },
+    objects: {
+      get: unused,
+      put: unused,
+      head: unused,
+      list: unused,
+      copy: unused,
+      deletePrefix: unused,
+      signDownload: unused,
+    },
+    clock,
+    policy: POLICY,
+    log: () => {},
+  };
+}
+
+describe('sweepJob', () => {
+  /** How often the sweep reads this job anew. */
+  async function reads(job: JobRecord): Promise<number> {
+    let count = 0;
+    const get = async () => {
+      count += 1;
+      return null;
+    };
+    await sweepJob(aContext({ store: { get } }), job, new Map(), { jobs: 0, woken: 0, orphans: 0 });
+    return count;
+  }
+
+  it('looks at a job that is over only while its result is not shown', async () => {
+    const over = aJob({ phase: 'completed', attempt: anAttempt(), endedVersion: 4 });
+    expect(await reads(aRunningJob())).toBe(1);
+    expect(await reads({ ...over, projectedVersion: 0 })).toBe(1);
+    expect(await reads({ ...over, projectedVersion: 4 })).toBe(0);
+  });
+});
+
 describe('stopOrphans', () => {
   /** How the one listed task of attempt 1 is stopped. */
   async function stopped(job: JobRecord | null, stubbornTasks = 0): Promise<string[]> {
     const modes: string[] = [];
     let stubborn = stubbornTasks;
-    const unused = (): never => {
-      throw new Error('not used here');
-    };
     const task = { jobId: aJob().jobId, epoch: 1, ref: 'task', live: true };
-    const context: AdvanceContext = {
-      store: {
-        get: async () => (job === null ? null : { job, progress: null }),
-        create: unused,
-        save: unused,
-        recordProgress: unused,
-        listActive: unused,
-        room: unused,
-      },
+    const context = aContext({
+      store: { get: async () => (job === null ? null : { job, progress: null }) },
       runner: {
         list: async () => [...Array.from({ length: stubbornTasks }, () => task), task, { ...task, live: false }],
         stop: async (_, mode) => {
           if (stubborn-- > 0) throw new Error('this task cannot be stopped');
           modes.push(mode);
         },
-        definitionOf: () => null,
-        launch: unused,
-        inspect: unused,
-        remove: unused,
-        events: unused,
       },
-      queue: { send: unused, receive: unused, depth: unused },
-      objects: {
-        get: unused,
-        put: unused,
-        head: unused,
-        list: unused,
-        copy: unused,
-        deletePrefix: unused,
-        signDownload: unused,
-      },
-      clock,
-      policy: POLICY,
-      log: () => {},
-    };
+    });
     expect(await stopOrphans(context)).toBe(modes.length);
     return modes;
   }

@@ -10,6 +10,7 @@ import {
 } from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
 import { deadlinePassed, poolOfClaim } from './decide.ts';
+import { projectionDue } from './new-job.ts';
 import type { ListedTask } from './ports/task-runner.ts';
 import { transition } from './transition.ts';
 
@@ -50,7 +51,10 @@ export async function sweep(context: AdvanceContext, signal: AbortSignal): Promi
   return swept;
 }
 
-/** One active job as listed: wakes it, or advances it, and removes what it left behind. Counts into `swept`. */
+/**
+ * One active job as listed: wakes it, or advances it, and removes what it left behind. Counts into `swept`. A job that
+ * is over and shown changes no more, so only what it left behind costs anything: those are most of a busy hour's jobs.
+ */
 export async function sweepJob(
   context: AdvanceContext,
   job: JobRecord,
@@ -59,11 +63,13 @@ export async function sweepJob(
 ): Promise<void> {
   swept.jobs += 1;
   try {
-    if (!waitsForClaim(context, job)) {
+    if (waitsForClaim(context, job)) {
+      if (await wakeIfRoom(context, job, freeByPool)) {
+        swept.woken += 1;
+        return;
+      }
+    } else if (!isTerminal(job.phase) || projectionDue(job)) {
       await advance(context, job.jobId);
-    } else if (await wakeIfRoom(context, job, freeByPool)) {
-      swept.woken += 1;
-      return;
     }
     await removeLeftovers(context, job.jobId, dueLeftovers(context, job));
   } catch (error) {

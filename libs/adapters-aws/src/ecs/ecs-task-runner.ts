@@ -5,6 +5,7 @@ import type { Log } from '@bpi/job-contract';
 import type { LaunchResult, ListedTask, Observation, TaskEvent, TaskId, TaskRunner, TaskSpec } from '@bpi/jobs';
 import { AwsError, throwAwsError } from '../aws-error.ts';
 import type { AwsOperation } from '../aws-operation.ts';
+import { unlessNotOurs } from '../sqs/job-queue.ts';
 import { parseTaskNews, type TaskNews } from '../sqs/task-events.ts';
 import { EcsCalls } from './ecs-calls.ts';
 import { attemptOfTask, isStopped, type EcsTask } from './ecs-task.ts';
@@ -104,11 +105,17 @@ export class EcsTaskRunner implements TaskRunner {
 
   async *events(signal: AbortSignal): AsyncIterable<TaskEvent> {
     while (!signal.aborted) {
+      let failure: unknown = null;
       for (const message of await this.#receive(signal)) {
-        const news = parseTaskNews(message.Body, this.#settings.cluster);
-        yield* await this.#eventsOf(news);
-        await this.#delete(message);
+        try {
+          yield* await this.#eventsOf(parseTaskNews(message.Body, this.#settings.cluster));
+          await this.#delete(message);
+        } catch (error) {
+          // It comes again by itself; those received with it must not have to.
+          failure ??= error;
+        }
       }
+      if (failure !== null) throw failure;
     }
   }
 
@@ -184,6 +191,6 @@ export class EcsTaskRunner implements TaskRunner {
 
   async #delete({ ReceiptHandle }: Message): Promise<void> {
     const command = new DeleteMessageCommand({ QueueUrl: this.#settings.taskEventsQueueUrl, ReceiptHandle });
-    await this.#sqs.send(command).catch((error: unknown) => throwAwsError('DeleteMessage', error));
+    await this.#sqs.send(command).catch((error: unknown) => unlessNotOurs('DeleteMessage', error));
   }
 }

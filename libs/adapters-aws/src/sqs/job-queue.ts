@@ -145,6 +145,7 @@ export class SqsJobQueue implements JobQueue {
   }
 }
 
-function unlessNotOurs(operation: string, error: unknown): void {
+/** A message that was deleted before, or that somebody else has by now, is done with. */
+export function unlessNotOurs(operation: string, error: unknown): void {
   if (!isErrorNamed(error, ...NOT_OURS)) throwAwsError(operation, error);
 }
