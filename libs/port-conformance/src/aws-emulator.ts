@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { CreateTableCommand, DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
@@ -9,6 +10,14 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { CreateQueueCommand, DeleteQueueCommand, SQSClient } from '@aws-sdk/client-sqs';
+import { jobTableDefinition } from '@bpi/adapters-aws';
+
+export type EmulatedTable = {
+  tableName: string;
+  /** An own client, closed with the rest. */
+  connect(): DynamoDBClient;
+  close(): Promise<void>;
+};
 
 export type EmulatedBucket = {
   bucket: string;
@@ -29,7 +38,29 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** Checksums as in production; the emulator's buckets have no host names. */
 const S3_SETTINGS = { requestChecksumCalculation: 'WHEN_REQUIRED', forcePathStyle: true } as const;
 
-/** A bucket of one test. @param endpoint the emulator's address; undefined says how to get one. */
+/** A table of one test. @param endpoint the emulator's address; undefined says how to get one. */
+export async function makeEmulatedTable(endpoint: string | undefined): Promise<EmulatedTable> {
+  const settings = clientSettings(endpoint);
+  const tableName = `bpi-${randomUUID()}`;
+  const clients: DynamoDBClient[] = [];
+  const connect = () => {
+    const client = new DynamoDBClient(settings);
+    clients.push(client);
+    return client;
+  };
+  const owner = connect();
+  await owner.send(new CreateTableCommand(jobTableDefinition(tableName)));
+  return {
+    tableName,
+    connect,
+    close: async () => {
+      await owner.send(new DeleteTableCommand({ TableName: tableName }));
+      for (const client of clients) client.destroy();
+    },
+  };
+}
+
+/** A bucket of one test. @param endpoint as for a table. */
 export async function makeEmulatedBucket(endpoint: string | undefined): Promise<EmulatedBucket> {
   const settings = clientSettings(endpoint);
   const bucket = `bpi-${randomUUID()}`;
@@ -52,7 +83,7 @@ export async function makeEmulatedBucket(endpoint: string | undefined): Promise<
   };
 }
 
-/** A standard queue of one test. @param endpoint as for a bucket. */
+/** A standard queue of one test. @param endpoint as for a table. */
 export async function makeEmulatedQueue(endpoint: string | undefined): Promise<EmulatedQueue> {
   const settings = clientSettings(endpoint);
   const clients: SQSClient[] = [];
@@ -82,7 +113,7 @@ function clientSettings(endpoint: string | undefined) {
     endpoint,
     region: 'us-east-1',
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    requestHandler: { requestTimeout: REQUEST_TIMEOUT_MS },
+    requestHandler: { requestTimeout: REQUEST_TIMEOUT_MS, throwOnRequestTimeout: true },
   };
 }
 

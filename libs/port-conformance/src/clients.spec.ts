@@ -3,7 +3,7 @@ import { SqliteClients } from '@bpi/adapters-local';
 import { MemoryClients } from '@bpi/adapters-memory';
 import { START_MS } from './builders.ts';
 import { describeClients, type ClientsHarness } from './clients.conformance.ts';
-import { makeEmulatedTable } from './dynamo-emulator.ts';
+import { makeEmulatedTable } from './aws-emulator.ts';
 import { makeLocalDatabase } from './local-database.ts';
 
 const ADAPTERS: Record<string, () => Promise<ClientsHarness>> = {

@@ -1,7 +1,7 @@
 import { DynamoJobStore } from '@bpi/adapters-aws';
 import { SqliteJobStore } from '@bpi/adapters-local';
 import { MemoryJobStore } from '@bpi/adapters-memory';
-import { makeEmulatedTable } from './dynamo-emulator.ts';
+import { makeEmulatedTable } from './aws-emulator.ts';
 import { describeJobStore } from './job-store.conformance.ts';
 import type { JobStoreHarness } from './job-store-harness.ts';
 import { makeLocalDatabase } from './local-database.ts';

@@ -6,6 +6,7 @@ import { DockerError } from './docker-error.ts';
 import { aptInstall, findProgram, isDebianLike, lastLine, rootPrefix, runCommand } from './host.ts';
 import type { HostEnvironment, Log } from './host.ts';
 import { imageEvents } from './image-events.ts';
+import { pullImage } from './pull-image.ts';
 
 /** Our own name: a base made here never goes by an official name. The number changes with the recipe. */
 const BASE_NAME = { repo: 'bpi/base', tag: 'bookworm-1' };
@@ -13,9 +14,6 @@ export const BASE_IMAGE = `${BASE_NAME.repo}:${BASE_NAME.tag}`;
 
 const OFFICIAL_IMAGE = 'debian:bookworm-slim';
 const SUITE = 'bookworm';
-/** How long a pull may say nothing, and how long it may take. */
-const PULL_SILENCE_MS = 15_000;
-const PULL_TIMEOUT_MS = 3 * 60_000;
 const BOOTSTRAP_TIMEOUT_MS = 10 * 60_000;
 
 /**
@@ -52,26 +50,9 @@ export function isNotFound(error: unknown): boolean {
 }
 
 async function pullOfficial(docker: Docker, log: Log): Promise<boolean> {
-  log(`base image: pulling ${OFFICIAL_IMAGE}`);
-  const abort = new AbortController();
-  const deadline = setTimeout(() => abort.abort(), PULL_TIMEOUT_MS);
-  let silence = setTimeout(() => abort.abort(), PULL_SILENCE_MS);
-  try {
-    const answer = await docker.pull(OFFICIAL_IMAGE, { abortSignal: abort.signal });
-    for await (const event of imageEvents(answer)) {
-      clearTimeout(silence);
-      silence = setTimeout(() => abort.abort(), PULL_SILENCE_MS);
-      if (event.error !== undefined) return false;
-    }
-    await docker.getImage(OFFICIAL_IMAGE).tag(BASE_NAME);
-    return true;
-  } catch {
-    // Whatever the cause (no registry, a silent one, a refused one), the image can be made without it.
-    return false;
-  } finally {
-    clearTimeout(deadline);
-    clearTimeout(silence);
-  }
+  if (!(await pullImage(docker, OFFICIAL_IMAGE, log))) return false;
+  await docker.getImage(OFFICIAL_IMAGE).tag(BASE_NAME);
+  return true;
 }
 
 async function bootstrap(docker: Docker, options: { log: Log; environment: HostEnvironment }): Promise<void> {

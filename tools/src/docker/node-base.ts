@@ -9,7 +9,7 @@ import { DockerError } from './docker-error.ts';
 import { lastLine, runCommand } from './host.ts';
 import type { HostEnvironment, Log } from './host.ts';
 import { CONTENT_LABEL } from './model-image.ts';
-import { pullImage } from './node-base-pull.ts';
+import { pullImage } from './pull-image.ts';
 
 /** What the apps' Dockerfiles name by default. */
 export const NODE_IMAGE = 'node:26.10.0-bookworm-slim';
