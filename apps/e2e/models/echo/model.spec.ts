@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { describe, expect, it } from '@jest/globals';
 
 const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8');
@@ -11,6 +11,19 @@ describe('the echo model', () => {
     const offered: unknown = JSON.parse(await read(path)).params.behaviour.values;
     expect(implemented.length).toBeGreaterThan(10);
     expect(offered).toEqual(implemented);
+  });
+
+  it('has a default for every param, the one that its model.json says', async () => {
+    const table = /DEFAULTS = (\{[^}]*\})/.exec(await read('./echo.py'))?.[1] ?? '';
+    const declared: Record<string, { default: unknown }> = JSON.parse(await read('./model.json')).params;
+    const defaults = Object.entries(declared).map(([name, param]) => [name, param.default]);
+    expect(JSON.parse(table)).toEqual(Object.fromEntries(defaults));
+  });
+
+  it('has each of its modules in its image', async () => {
+    const copied = /^COPY (.*) \/workspace\/$/m.exec(await read('./Dockerfile'))?.[1]?.split(' ') ?? [];
+    const modules = (await readdir(import.meta.dirname)).filter((name) => name.endsWith('.py'));
+    expect(copied).toEqual(expect.arrayContaining(modules));
   });
 
   it('is the same model with and without required prompts', async () => {
