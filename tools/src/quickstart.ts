@@ -154,7 +154,7 @@ async function follow(client: Client, jobId: JobId, startedMs: number): Promise<
     if (status.status === 'completed') return status;
     if (status.error !== undefined) throw new Error(`The job failed (${status.error.code}): ${status.error.message}`);
     if (elapsedMs > JOB_TIMEOUT_MS)
-      throw new Error('The job did not end in time: look at the data folder’s logs/worker.log.');
+      throw new Error('The job did not end in time: look at worker.log in the logs of the data folder.');
     await new Promise((done) => setTimeout(done, POLL_MS));
   }
 }

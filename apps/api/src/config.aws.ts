@@ -1,25 +1,28 @@
-import { environmentSentences, platformEnvSchema } from '@bpi/adapters-aws';
+import { environmentSentences, numberVariable, platformEnvSchema } from '@bpi/adapters-aws';
 import { LIMITS } from '@bpi/job-contract';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 
-const count = (min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max, `must be a number from ${min} to ${max}`);
-
 const DAY_MS = 24 * 60 * 60 * 1_000;
 
-const envSchema = platformEnvSchema.extend({
-  HOST: z.string().default('0.0.0.0'),
-  PORT: count(0, 65_535).default(8080),
-  /** Uploads and their checked copies lie here until they are stored; nothing else may use it. */
-  SCRATCH_DIR: z.string('must be a folder for uploads under way').min(1),
-  MODELS_DIRS: z.string().min(1).default('./models'),
-  DEFAULT_MODEL: z.string().optional(),
-  UPLOAD_BYTES_MAX: count(1024, LIMITS.uploadBytesMax).default(LIMITS.uploadBytesMax),
-  START_DEADLINE_MS: count(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.startDeadlineMs),
-  TOTAL_DEADLINE_MS: count(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.totalDeadlineMs),
-});
+const envSchema = platformEnvSchema
+  .extend({
+    HOST: z.string().default('0.0.0.0'),
+    PORT: numberVariable(0, 65_535).default(8080),
+    /** Uploads and their checked copies lie here until they are stored; nothing else may use it. */
+    SCRATCH_DIR: z.string('must be a folder for uploads under way').min(1),
+    MODELS_DIRS: z.string().min(1).default('./models'),
+    DEFAULT_MODEL: z.string().optional(),
+    UPLOAD_BYTES_MAX: numberVariable(1024, LIMITS.uploadBytesMax).default(LIMITS.uploadBytesMax),
+    /** Jobs that must start within the worker's `steadyBeforeDeadlineMs` (2 h) begin in the steadier, dearer pool. */
+    START_DEADLINE_MS: numberVariable(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.startDeadlineMs),
+    TOTAL_DEADLINE_MS: numberVariable(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.totalDeadlineMs),
+  })
+  .refine(({ START_DEADLINE_MS, TOTAL_DEADLINE_MS }) => START_DEADLINE_MS <= TOTAL_DEADLINE_MS, {
+    path: ['START_DEADLINE_MS'],
+    message: 'must not be longer than TOTAL_DEADLINE_MS',
+  });
 
 export type AwsConfig = z.infer<typeof envSchema>;
 

@@ -62,13 +62,10 @@ async function main(): Promise<void> {
       checkThread: new URL('./input-check/check-thread.js', import.meta.url),
       readiness: [
         async () => {
-          await ports.clients.findKey('absent');
-        },
-        async () => {
           await ports.queue.depth();
         },
         async () => {
-          await ports.objects.head('health/absent');
+          await ports.objects.head('jobs/absent');
         },
       ],
     },

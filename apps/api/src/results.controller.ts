@@ -97,12 +97,8 @@ export class ResultsController {
 
   async #send(req: Request, res: Response, { job, entry }: { job: JobRecord; entry: ManifestEntry }): Promise<void> {
     await this.#audit(req, job);
-    const { mediaType } = ARTIFACTS[entry.name];
-    const signed = await this.#ports.objects.signDownload(entry.key, {
-      fileName: entry.name,
-      mediaType,
-      ttlMs: this.#settings.resultLinkTtlMs,
-    });
+    // A link is signed for one method: HEAD is answered from the manifest.
+    const signed = req.method === 'HEAD' ? null : await this.#sign(entry);
     if (signed !== null) {
       res.status(303).setHeader('Location', signed).end();
       return;
@@ -116,6 +112,11 @@ export class ResultsController {
       return;
     }
     await this.#sendBytes(req, res, { entry, etag });
+  }
+
+  #sign({ key, name }: ManifestEntry): Promise<string | null> {
+    const { mediaType } = ARTIFACTS[name];
+    return this.#ports.objects.signDownload(key, { fileName: name, mediaType, ttlMs: this.#settings.resultLinkTtlMs });
   }
 
   async #sendBytes(req: Request, res: Response, found: { entry: ManifestEntry; etag: string }): Promise<void> {

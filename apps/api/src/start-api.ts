@@ -79,7 +79,7 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
 function ownReadiness(ports: ApiPorts, scratch: Scratch): ReadinessCheck[] {
   return [
     async () => {
-      await ports.store.room('cpu');
+      await ports.clients.findKey('absent'); // in the table or file of the store
     },
     async () => {
       if ((await scratch.freeBytes()) < 0) throw new Error('the scratch disk is full');

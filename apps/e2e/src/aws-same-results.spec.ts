@@ -52,10 +52,16 @@ describe('the local and the AWS composition', () => {
     await aws.finish(jobId);
     const result = await aws.client.result(jobId);
     await aws.client.download(result, `${aws.dataDir}/download`); // throws if a digest differs
-    const answer = await fetch(new URL(result.artifacts[0]?.url ?? '', aws.platform.url), {
-      headers: { authorization: `Bearer ${aws.platform.apiKey}` },
-      redirect: 'manual',
-    });
-    expect(answer.status).toBe(303);
+    const [artifact] = result.artifacts;
+    const ask = (method: string) =>
+      fetch(new URL(artifact?.url ?? '', aws.platform.url), {
+        method,
+        headers: { authorization: `Bearer ${aws.platform.apiKey}` },
+        redirect: 'manual',
+      });
+    const link = await ask('GET');
+    expect([link.status, link.headers.get('cache-control')]).toEqual([303, expect.stringContaining('no-store')]);
+    const head = await ask('HEAD');
+    expect([head.status, head.headers.get('content-length')]).toEqual([200, String(artifact?.bytes)]);
   }, 60_000);
 });

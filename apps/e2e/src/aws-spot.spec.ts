@@ -49,9 +49,7 @@ describe('a job whose Spot instance is taken away', () => {
   /** What EC2 does to the instance of the job's current attempt. */
   const WAYS = {
     'with a notice': async (jobId: string) => {
-      const { containerInstanceArn = '' } = await harness.taskOf(jobId);
       const { instanceId } = await harness.instanceOf(jobId);
-      await harness.drain(containerInstanceArn);
       harness.platform.simulator.reclaim(instanceId, { noticeMs: NOTICE_MS });
       return instanceId;
     },

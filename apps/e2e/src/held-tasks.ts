@@ -1,9 +1,9 @@
 /** Real containers with a hand on them: a test holds a step of a task, and so meets the task exactly there. */
+import { DescribeTasksCommand, ECSClient, type Task } from '@aws-sdk/client-ecs';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { DescribeTasksCommand, ECSClient, UpdateContainerInstancesStateCommand, type Task } from '@aws-sdk/client-ecs';
 import type { TASK_CONTAINERS } from '@bpi/adapters-aws';
 import {
   DockerEngine,
@@ -147,8 +147,6 @@ export type HeldHarness = AwsHarness & {
   untilPart: (jobId: string, part: Part, lastStatus: 'RUNNING' | 'STOPPED') => Promise<Task>;
   /** The engine's container of the job's current attempt. */
   containerOf: (jobId: string, part: Part) => Promise<Dockerode.Container>;
-  /** What the agent does on a Spot warning (ECS_ENABLE_SPOT_INSTANCE_DRAINING): no new task comes to the instance. */
-  drain: (containerInstanceArn: string) => Promise<void>;
   /** Asks until no instance has a task and no slot is taken. */
   untilFree: () => Promise<void>;
 };
@@ -184,10 +182,6 @@ export async function startHeldHarness(options: Omit<AwsHarnessOptions, 'engine'
       ),
     containerOf: async (jobId, part) =>
       docker.getContainer(engine.runtimeIdOf((await taskOf(jobId)).taskArn ?? '', part)),
-    drain: async (arn) => {
-      const containerInstances = [arn];
-      await ecs.send(new UpdateContainerInstancesStateCommand({ cluster, containerInstances, status: 'DRAINING' }));
-    },
     untilFree: async () => {
       const { store } = harness.services;
       const busy = async () => {

@@ -67,6 +67,14 @@ describe('stage-in', () => {
       'model_version_gone',
       async () => stagerBench({ task: { model: { name: 'bench', version: '0.9.0' } } }),
     ],
+    ...[
+      { name: 'bench', version: '1.0.1' },
+      { name: 'another', version: '1.0.0' },
+    ].map((model): [string, string, () => Promise<StagerBench>] => [
+      `a job that wants ${model.name}@${model.version} in a task of bench@1.0.0`,
+      'wrong_model',
+      async () => stagerBench({ jobFile: { model }, task: { model: { name: 'bench', version: '1.0.0' } } }),
+    ]),
   ])('refuses %s', async (_, detail, make) => {
     bench = await make();
     expect(await stageIn(bench.context, bench.work)).toMatchObject({ result: 'failed', detail });

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { INPUT_FILE, inputKey, MODEL_FILES } from '@bpi/job-contract';
 import type { JobFile, StageInVerdict, TaskFile } from '@bpi/job-contract';
 import { ObjectNotFound } from '@bpi/jobs';
-import { effectiveParams, readJobFile, type StagerContext } from './stager-context.ts';
+import { effectiveParams, readJobFile, wrongModel, type StagerContext } from './stager-context.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 /**
@@ -39,6 +39,8 @@ async function layOut(context: StagerContext, work: WorkFolder, task: TaskFile):
   if (manifest === null) return { result: 'failed', code: 'model_unavailable', detail: 'model_version_gone' };
   const jobFile = await readJobFile(context.objects, task);
   if (jobFile === null) return { result: 'failed', code: 'platform_error', detail: 'job_file_missing' };
+  const wrong = wrongModel(jobFile, task);
+  if (wrong !== null) return { result: 'failed', code: 'model_unavailable', detail: wrong };
 
   const inputs = work.file('inputs');
   await mkdir(inputs, { recursive: true });

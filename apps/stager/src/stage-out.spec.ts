@@ -1,7 +1,15 @@
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { ARTIFACT_NAMES, attemptArtifactKey, logsKey, metadataSchema } from '@bpi/job-contract';
+import {
+  ARTIFACT_NAMES,
+  attemptArtifactKey,
+  jobFileKey,
+  jobFileSchema,
+  LIMITS,
+  logsKey,
+  metadataSchema,
+} from '@bpi/job-contract';
 import { readReport, readText } from '@bpi/jobs';
 import { stageIn } from './stage-in.ts';
 import { stageOut } from './stage-out.ts';
@@ -106,6 +114,20 @@ describe('stage-out', () => {
     await stageIn(bench.context, bench.work);
     await stageOut(bench.context, bench.work);
     expect(await report()).toMatchObject({ result: 'failed', code: 'model_unavailable', detail: 'model_version_gone' });
+  });
+
+  it('stores no mask of another model than the job wants', async () => {
+    await staged();
+    await bench.writeMask(GOOD_MASK);
+    await bench.endModel({});
+    const { objects } = bench.context;
+    const key = jobFileKey(bench.task.job_id);
+    const jobFile = jobFileSchema.parse(JSON.parse((await readText(objects, key, LIMITS.jobFileBytesMax)) ?? ''));
+    await objects.put(key, Buffer.from(JSON.stringify({ ...jobFile, model: { name: 'bench', version: '2.0.0' } })), {
+      ifAbsent: false,
+    });
+    await stageOut(bench.context, bench.work);
+    expect(await report()).toMatchObject({ result: 'failed', code: 'model_unavailable', detail: 'wrong_model' });
   });
 
   it('after being killed half-way stores the rest and keeps what lies there', async () => {

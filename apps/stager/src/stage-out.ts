@@ -6,7 +6,7 @@ import { VolumeError } from '@bpi/volumes';
 import { storeArtifacts, writeArtifacts } from './artifacts.ts';
 import { storeLogs } from './model-logs.ts';
 import { MaskMissing, readModelMask } from './model-output.ts';
-import { effectiveParams, readJobFile, type StagerContext } from './stager-context.ts';
+import { effectiveParams, readJobFile, wrongModel, type StagerContext } from './stager-context.ts';
 import type { WorkFolder } from './work-folder.ts';
 
 /** Where artifacts are written before they are stored; inside the attempt's folder, so it goes with it. */
@@ -68,6 +68,8 @@ async function storeResult(
   const jobFile = await readJobFile(context.objects, task);
   if (manifest === null) return failed(task, 'model_unavailable', 'model_version_gone', end.exit_code);
   if (jobFile === null) return failed(task, 'platform_error', 'job_file_missing', end.exit_code);
+  const wrong = wrongModel(jobFile, task);
+  if (wrong !== null) return failed(task, 'model_unavailable', wrong, end.exit_code);
   const timings = () => ({
     ...(stageInMs === undefined ? {} : { stage_in_ms: stageInMs }),
     ...(end.started_at_ms === null || end.ended_at_ms === null

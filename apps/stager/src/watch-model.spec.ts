@@ -74,6 +74,16 @@ describe('watching a model', () => {
     expect(await fate).toEqual(notStarted);
   });
 
+  it('does not wait for one that cannot start any more, because stage-in failed after its verdict', async () => {
+    const { fate } = await watching(model({ state: 'waiting' }, { stageIn: stopped(137) }));
+    expect(await fate).toEqual({ kind: 'left_to_runner', why: 'model_not_started' });
+  });
+
+  it('takes no exit code for the model’s that was made up for one that never started', async () => {
+    const { fate } = await watching(model({ state: 'stopped', exitCode: 128, startedAtMs: null, endedAtMs: 3_000 }));
+    expect(await fate).toEqual({ kind: 'left_to_runner', why: 'model_not_started' });
+  });
+
   it.each([0, 1])('leaves one to the runner that ended with %i as its task is stopped', async (exitCode) => {
     const { fate } = await watching(model(stopped(exitCode), { stopping: true }));
     expect(await fate).toEqual({ kind: 'left_to_runner', why: 'task_stopping' });

@@ -54,7 +54,10 @@ async function untilStopped(
       started = true;
       watch.onStart();
     }
-    return !started && watch.clock.monotonicMs() >= deadlineMs ? 'model_not_started' : null;
+    if (started) return null;
+    // ECS starts the model only after stage-in's success, which came not, whatever its verdict says.
+    const never = task?.stageIn.state === 'stopped' && task.stageIn.exitCode !== 0;
+    return never || watch.clock.monotonicMs() >= deadlineMs ? 'model_not_started' : null;
   });
   if (typeof seen === 'object') return seen;
   return { kind: 'left_to_runner', why: seen === 'silent' ? 'metadata_silent' : seen };
@@ -71,6 +74,8 @@ async function fateOf(
   const rest = { exit_code: exitCode, started_at_ms: stopped.startedAtMs, ended_at_ms: stopped.endedAtMs };
   if (await outgrown()) return { kind: 'ended', end: { cause: 'output_too_large', ...rest } };
   if (exitCode === null) return { kind: 'left_to_runner', why: 'exit_code_unknown' };
+  // A code without a start is made up.
+  if (stopped.startedAtMs === null) return { kind: 'left_to_runner', why: 'model_not_started' };
   if (KILLED_EXITS.includes(exitCode)) return { kind: 'left_to_runner', why: 'model_killed' };
   if (exitCode !== 0 && (await taskStopsToo(watch, signal))) return { kind: 'left_to_runner', why: 'task_stopping' };
   return { kind: 'ended', end: { cause: 'exited', ...rest } };

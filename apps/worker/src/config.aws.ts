@@ -1,9 +1,7 @@
-import { environmentSentences, platformEnvSchema } from '@bpi/adapters-aws';
+import { environmentSentences, numberVariable, platformEnvSchema, textVariable } from '@bpi/adapters-aws';
 import { AWS_POLICY, assertPolicy, type JobPolicy } from '@bpi/jobs';
 import { z } from 'zod';
 
-const count = (min: number, max: number) =>
-  z.coerce.number().int().min(min).max(max, `must be a number from ${min} to ${max}`);
 const ms = z.int().nonnegative();
 
 const policySchema = z
@@ -23,6 +21,15 @@ const policySchema = z
   })
   .partial();
 
+/** Every revision is named: a family alone would be whatever was registered last. */
+const definitionsSchema = z.record(
+  z.string().regex(/^[a-z][a-z0-9-]*@\d+\.\d+\.\d+$/),
+  z
+    .string()
+    .max(256)
+    .regex(/^arn:[^:]+:ecs:[^:]+:\d{12}:task-definition\/[^:]+:\d+$/),
+);
+
 const DEFINITIONS_SENTENCE = 'must be JSON like {"brain-mri@1.0.0":"arn:aws:ecs:…:task-definition/…:3"}';
 
 /** JSON in a variable; what is wrong with it is one sentence, whatever is wrong. */
@@ -38,21 +45,21 @@ function json<T>(schema: z.ZodType<T>, sentence: string): z.ZodType<T> {
 }
 
 const envSchema = platformEnvSchema.extend({
-  CLUSTER: z.string('must be the ARN of the ECS cluster').regex(/^arn:[^:]+:ecs:[^:]+:\d{12}:cluster\/.+$/),
+  CLUSTER: textVariable(/^arn:[^:]+:ecs:[^:]+:\d{12}:cluster\/.+$/, 'must be the ARN of the ECS cluster'),
   TASK_EVENTS_QUEUE_URL: z.url('must be the URL of the task-events queue'),
   /** `model@version` → ARN of a task definition's revision. */
-  TASK_DEFINITIONS: json(z.record(z.string(), z.string().max(256)), DEFINITIONS_SENTENCE),
+  TASK_DEFINITIONS: json(definitionsSchema, DEFINITIONS_SENTENCE),
   /** Times and budgets that differ from AWS_POLICY. */
   POLICY: json(
     policySchema,
     'must be JSON with times of the job policy, such as {"placementTimeoutMs":600000}',
   ).optional(),
-  HEALTH_PORT: count(0, 65_535).default(8081),
-  SWEEP_INTERVAL_MS: count(100, 3_600_000).default(15_000),
+  HEALTH_PORT: numberVariable(0, 65_535).default(8081),
+  SWEEP_INTERVAL_MS: numberVariable(100, 3_600_000).default(15_000),
   /** A job in flight that no event told of is looked at this often; the sweep looks too. */
-  LOOK_AGAIN_MS: count(100, 3_600_000).default(60_000),
+  LOOK_AGAIN_MS: numberVariable(100, 3_600_000).default(60_000),
   /** How long a wake-up may take to claim and launch before another worker gets it. */
-  DISPATCH_VISIBILITY_MS: count(1_000, 600_000).default(90_000),
+  DISPATCH_VISIBILITY_MS: numberVariable(1_000, 600_000).default(90_000),
 });
 
 export type AwsWorkerConfig = Omit<z.infer<typeof envSchema>, 'POLICY'> & { policy: JobPolicy };

@@ -6,17 +6,23 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 
 const second = 1_000;
 
-/** The longest wait for an answer. A long poll of SQS lasts 20 s by itself. */
-const TIMEOUTS = {
-  connectMs: 3 * second,
-  dynamoMs: 3 * second,
-  ecsMs: 15 * second,
-  sqsMs: 30 * second,
-  s3Ms: 60 * second,
+const CONNECT_MS = 3 * second;
+
+/**
+ * How long an answer is waited for, and how often a call is tried by the SDK itself, the first time included. A long
+ * poll of SQS lasts 20 s by itself; a part of 16 MiB goes to S3 within the time.
+ */
+const LIMITS_OF = {
+  dynamo: { answerMs: 3 * second, triesMax: 4 },
+  ecs: { answerMs: 10 * second, triesMax: 2 },
+  sqs: { answerMs: 30 * second, triesMax: 3 },
+  s3: { answerMs: 30 * second, triesMax: 3 },
 } as const;
 
-/** The first try and the SDK's own repeats of it, with growing pauses. */
-const TRIES_MAX = 4;
+const PAUSES_MS_MAX = 5 * second;
+
+/** So long after it was called a launch may still reach ECS, its own repeats included. */
+export const LAUNCH_CALL_MS_MAX = LIMITS_OF.ecs.triesMax * LIMITS_OF.ecs.answerMs + PAUSES_MS_MAX;
 
 export type AwsClients = {
   dynamo: DynamoDBClient;
@@ -35,22 +41,31 @@ export type AwsClientSettings = {
   credentials?: { accessKeyId: string; secretAccessKey: string };
 };
 
+/** @param answerMs until an answer begins, and between two pieces of its body: a service may fall silent within one. */
+export function callLimits({ answerMs, triesMax }: { answerMs: number; triesMax: number }) {
+  return {
+    maxAttempts: triesMax,
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      requestTimeout: answerMs,
+      socketTimeout: answerMs,
+
+      throwOnRequestTimeout: true,
+    },
+  };
+}
+
 /**
  * One client per service for a process. Unless said otherwise, credentials come from the task's role by the SDK's own
  * chain, and endpoints from the region (or the SDK's own `AWS_ENDPOINT_URL_*`).
  */
 export function openAwsClients(given: AwsClientSettings): AwsClients {
-  const settings = (requestTimeout: number) => ({
-    ...given,
-    maxAttempts: TRIES_MAX,
-    requestHandler: { connectionTimeout: TIMEOUTS.connectMs, requestTimeout, throwOnRequestTimeout: true },
-  });
-  const dynamo = new DynamoDBClient(settings(TIMEOUTS.dynamoMs));
-  const sqs = new SQSClient(settings(TIMEOUTS.sqsMs));
+  const dynamo = new DynamoDBClient({ ...given, ...callLimits(LIMITS_OF.dynamo) });
+  const sqs = new SQSClient({ ...given, ...callLimits(LIMITS_OF.sqs) });
   // A signed link must not carry the checksum of a body that does not exist yet.
-  const s3 = new S3Client({ ...settings(TIMEOUTS.s3Ms), requestChecksumCalculation: 'WHEN_REQUIRED' });
-  const ecs = new ECSClient(settings(TIMEOUTS.ecsMs));
-  const autoScaling = new AutoScalingClient(settings(TIMEOUTS.ecsMs));
+  const s3 = new S3Client({ ...given, ...callLimits(LIMITS_OF.s3), requestChecksumCalculation: 'WHEN_REQUIRED' });
+  const ecs = new ECSClient({ ...given, ...callLimits(LIMITS_OF.ecs) });
+  const autoScaling = new AutoScalingClient({ ...given, ...callLimits(LIMITS_OF.ecs) });
   return {
     dynamo,
     sqs,

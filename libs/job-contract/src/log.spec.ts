@@ -43,6 +43,14 @@ describe('the log', () => {
     expect(tried).toBeGreaterThan(50);
   });
 
+  it('names a task by its container or by its ARN', () => {
+    for (const task of [
+      'f3b0c44298fc',
+      'arn:aws:ecs:eu-central-1:000000000000:task/bpi/6a8e2c1d4b3f4c5a9d7e0f1a2b3c4d5e',
+    ])
+      expect(written((log) => log('task.launched', { jobId: 'j', epoch: 1, task }))).toMatchObject({ task });
+  });
+
   it('drops fields that the event does not have', () => {
     const fields = { jobId: 'j', patient: CANARY, note: 'word' };
     expect(written((log) => log('job.cancel', fields))).toMatchObject({ jobId: 'j', dropped: 2 });
@@ -52,10 +60,11 @@ describe('the log', () => {
     class OddError extends Error {
       override readonly name = 'OddError';
       readonly code = 'E_ODD';
+      readonly requestId = 'ABCDEF0123456789';
     }
     const error = new OddError(`cannot read ${CANARY}\n    at ${CANARY}`);
     const line = written((log) => log('advance.failed', { jobId: 'j', ...errorFields(error) }));
-    expect(line).toMatchObject({ errorName: 'odderror', errorCode: 'e_odd' });
+    expect(line).toMatchObject({ errorName: 'odderror', errorCode: 'e_odd', awsRequestId: 'ABCDEF0123456789' });
     expect(errorFields(error).frames.length).toBeGreaterThan(0);
     error.message = 'changed';
     expect(errorFields(error).frames).toEqual([]);

@@ -224,7 +224,6 @@ async function registerModel(ecs: ECSClient, modelImage: string): Promise<string
     manifest,
     family: 'job-scripted',
     images: { stager: `stager@sha256:${'2'.repeat(64)}`, model: modelImage },
-    modelDigest: `sha256:${'1'.repeat(64)}`,
     region: REGION,
     bucket: 'jobs-bucket',
     taskEventsQueueUrl: 'http://127.0.0.1/queue',

@@ -228,8 +228,9 @@ async function startSimulator(
 ): Promise<{ simulator: EcsSimulator; sqs: SQSClient }> {
   const sqs = new SQSClient(emulatorSettings(endpoint));
   const group = { ...INSTANCE, max: options.slots, coldStartMs: options.coldStartMs };
+  const engine = options.engine ?? (await ownEngine(options));
   const simulator = await EcsSimulator.start({
-    engine: options.engine ?? new DockerEngine({ docker: options.docker, label: labelOf(options.dataDir) }),
+    engine,
     autoScalingGroups: [
       { ...group, name: POOLS.spot, capacityProvider: POOLS.spot, spot: true },
       { ...group, name: POOLS.onDemand, capacityProvider: POOLS.onDemand, spot: false },
@@ -238,6 +239,13 @@ async function startSimulator(
     eventSink: sqsEventSink(sqs, taskEventsQueueUrl),
   });
   return { simulator, sqs };
+}
+
+/** Without what an earlier run of the same folder left, that was killed. */
+async function ownEngine({ docker, dataDir }: AwsPlatformOptions): Promise<DockerEngine> {
+  const engine = new DockerEngine({ docker, label: labelOf(dataDir) });
+  await engine.killAll();
+  return engine;
 }
 
 /** Tells the containers of several platforms on one engine apart; the same folder gives the same label. */

@@ -49,7 +49,6 @@ function definitionOf(manifest: ModelManifest, settings: JobTaskSettings): Retur
     manifest,
     family: `job-${manifest.name}`,
     images: { stager: settings.stagerImage, model: digest },
-    modelDigest: digest,
     region: EMULATED_REGION,
     bucket: settings.resources.bucket,
     taskEventsQueueUrl: settings.resources.taskEventsQueueUrl,

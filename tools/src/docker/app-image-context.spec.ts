@@ -21,26 +21,30 @@ async function put(path: string, text: string, timeMs = Date.now()): Promise<voi
 
 describe('the context of an app image', () => {
   const from = { nodeImageId: 'sha256:node', version: '1.0.0' };
-  const digest = async (): Promise<string> => contextDigest(await readContext(root, 'worker'), from);
+  const digest = async (): Promise<string> => contextDigest(await readContext(root, 'api'), from);
 
   beforeEach(async () => {
-    await put('apps/worker/Dockerfile', 'FROM x');
-    await put('dist/apps/worker/main.js', 'main()');
-    await put('dist/apps/worker/main.js.map', '{}');
+    await put('apps/api/Dockerfile', 'FROM x');
+    await put('dist/apps/api/main.js', 'main()');
+    await put('dist/apps/api/main.js.map', '{}');
+    await put('dist/apps/api/input-check/check-thread.js', 'check()');
+    await put('dist/apps/api/input-check/check-thread.js.map', '{}');
     await put('apps/models/echo/model.json', '{}');
   });
 
   it('is the Dockerfile, the bundles and the manifests', async () => {
     const before = await digest();
-    for (const path of ['.env', 'apps/worker/.env', 'dist/apps/worker/main.local.js', 'apps/models/README.md']) {
+    for (const path of ['.env', 'apps/api/.env', 'dist/apps/api/main.local.js', 'apps/models/README.md']) {
       await put(path, 'not for an image');
     }
     await put('apps/models/echo/weights.onnx', 'large');
     await put('apps/models/echo/samples/model.json', '{}');
-    expect([...(await readContext(root, 'worker')).keys()]).toEqual([
-      'apps/worker/Dockerfile',
-      'dist/apps/worker/main.js',
-      'dist/apps/worker/main.js.map',
+    expect([...(await readContext(root, 'api')).keys()]).toEqual([
+      'apps/api/Dockerfile',
+      'dist/apps/api/main.js',
+      'dist/apps/api/main.js.map',
+      'dist/apps/api/input-check/check-thread.js',
+      'dist/apps/api/input-check/check-thread.js.map',
       'apps/models/echo/model.json',
     ]);
     expect(await digest()).toBe(before);
@@ -48,12 +52,12 @@ describe('the context of an app image', () => {
 
   it('has another digest with other bytes, another model, base or version', async () => {
     const seen = [await digest()];
-    for (const path of ['apps/worker/Dockerfile', 'dist/apps/worker/main.js', 'apps/models/echo/model.json']) {
+    for (const path of ['apps/api/Dockerfile', 'dist/apps/api/main.js', 'apps/models/echo/model.json']) {
       await put(path, 'changed');
       seen.push(await digest());
     }
     await put('apps/models/second/model.json', '{}');
-    const context = await readContext(root, 'worker');
+    const context = await readContext(root, 'api');
     seen.push(contextDigest(context, from));
     seen.push(contextDigest(context, { ...from, nodeImageId: 'sha256:other' }));
     seen.push(contextDigest(context, { ...from, version: '1.0.1' }));
@@ -61,8 +65,8 @@ describe('the context of an app image', () => {
   });
 
   it('is refused if a bundle is missing', async () => {
-    await rm(join(root, 'dist/apps/worker/main.js'));
-    await expect(readContext(root, 'worker')).rejects.toMatchObject({ code: 'build_failed' });
+    await rm(join(root, 'dist/apps/api/main.js'));
+    await expect(readContext(root, 'api')).rejects.toMatchObject({ code: 'build_failed' });
   });
 });
 

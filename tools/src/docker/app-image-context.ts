@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { type App, bundleFiles } from './app-image-bundle.ts';
 import { DockerError } from './docker-error.ts';
 
-/** Apps that carry the catalogue. The stager is told its one model by the task. */
-const WITH_CATALOGUE: readonly App[] = ['api', 'worker'];
+/** Tells what models there are; the others are told which one is theirs. */
+const WITH_CATALOGUE: App = 'api';
 const CONTEXT_BYTES_MAX = 64 * 2 ** 20;
 const MODELS_MAX = 500;
 
@@ -17,7 +17,7 @@ export type AppContext = ReadonlyMap<string, Buffer>;
  * @throws DockerError `build_failed` if a file is missing or the whole is too large
  */
 export async function readContext(repoRoot: string, app: App): Promise<AppContext> {
-  const manifests = WITH_CATALOGUE.includes(app) ? await manifestFiles(repoRoot) : [];
+  const manifests = app === WITH_CATALOGUE ? await manifestFiles(repoRoot) : [];
   const context = new Map<string, Buffer>();
   let bytes = 0;
   for (const path of [dockerfileOf(app), ...bundleFiles(app), ...manifests]) {

@@ -77,7 +77,7 @@ describe.each(APPS)('the image of the %s', (app) => {
           '/app/models/brain-mri',
           '/app/models/brain-mri/model.json',
         ],
-        worker: ['/app/models', '/app/models/brain-mri', '/app/models/brain-mri/model.json'],
+        worker: [],
         stager: ['', '/control', '/inputs', '/logs', '/outputs'].map((folder) => `/workspace${folder}`),
       };
       expect(paths.sort()).toEqual(['/app', '/app/main.js', '/app/main.js.map', ...expected[app]].sort());

@@ -86,7 +86,7 @@ export async function untilApiReady(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(
-    `The API did not become ready within ${READY_WITHIN_MS / 1000} s; its log is in the data folder's logs/api.log.`,
+    `The API did not become ready within ${READY_WITHIN_MS / 1000} s; its log is api.log in the logs of the data folder.`,
   );
 }
 

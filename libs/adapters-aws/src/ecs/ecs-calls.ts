@@ -5,10 +5,11 @@ import {
   ListContainerInstancesCommand,
   ListTasksCommand,
   StopTaskCommand,
+  UpdateContainerInstancesStateCommand,
   type ECSClient,
   type ListTasksCommandInput,
 } from '@aws-sdk/client-ecs';
-import { isErrorNamed, throwAwsError } from '../aws-error.ts';
+import { AwsError, isErrorNamed, throwAwsError } from '../aws-error.ts';
 import type { AwsOperation } from '../aws-operation.ts';
 import { parseEcsTask, type EcsTask } from './ecs-task.ts';
 
@@ -21,6 +22,7 @@ export const ECS_TASK_RUNNER_OPERATIONS: readonly AwsOperation[] = [
   'ecs:ListTasks',
   'ecs:RunTask',
   'ecs:StopTask',
+  'ecs:UpdateContainerInstancesState',
 ];
 
 /** ECS's own limit for one DescribeTasks and one page of a list. */
@@ -50,7 +52,9 @@ export class EcsCalls {
         .catch((error: unknown) => throwAwsError('DescribeTasks', error));
       for (const task of answer.tasks ?? []) {
         const parsed = parseEcsTask(task);
-        if (parsed !== null) found.push(parsed);
+        // Left out it would count as missing, and its attempt as over.
+        if (parsed === null) throw new AwsError('DescribeTasks', { name: 'TaskNotUnderstood' });
+        found.push(parsed);
       }
     }
     return found;
@@ -84,6 +88,15 @@ export class EcsCalls {
     return answer.containerInstanceArns ?? [];
   }
 
+  /** No task is placed on them any more. */
+  async drain(containerInstances: string[]): Promise<void> {
+    await this.ecs
+      .send(
+        new UpdateContainerInstancesStateCommand({ cluster: this.#cluster, containerInstances, status: 'DRAINING' }),
+      )
+      .catch((error: unknown) => throwAwsError('UpdateContainerInstancesState', error));
+  }
+
   /** Null if it is gone. */
   async instanceOf(containerInstanceArn: string): Promise<string | null> {
     const containerInstances = [containerInstanceArn];
@@ -106,8 +119,9 @@ export class EcsCalls {
   }
 }
 
-/** ECS and Auto Scaling say "not found" by the names of a wrong parameter. */
+/** ECS and Auto Scaling say "not found" by the names of a wrong parameter; only their words tell it from others. */
 function unlessUnknown(operation: string, error: unknown): null {
-  if (isErrorNamed(error, 'InvalidParameterException', 'ValidationError')) return null;
+  const isUnknown = error instanceof Error && /not found/i.test(error.message);
+  if (isUnknown && isErrorNamed(error, 'InvalidParameterException', 'ValidationError')) return null;
   return throwAwsError(operation, error);
 }

@@ -18,6 +18,7 @@ import { TaskPictures } from './task-pictures.ts';
 /** Of the task-events queue; the others are in `ECS_TASK_RUNNER_OPERATIONS`. */
 export const TASK_EVENTS_OPERATIONS: readonly AwsOperation[] = ['sqs:DeleteMessage', 'sqs:ReceiveMessage'];
 
+const TERMINATED_KEPT_MAX = 1_000;
 const RECEIVE = { max: 10, waitS: 20, visibilityS: 30 } as const;
 
 export type EcsTaskRunnerSettings = {
@@ -39,6 +40,7 @@ export class EcsTaskRunner implements TaskRunner {
   readonly #sqs: SQSClient;
   readonly #settings: EcsTaskRunnerSettings;
   readonly #pictures = new TaskPictures();
+  readonly #terminated = new Set<string>();
 
   constructor(
     clients: { ecs: ECSClient; autoScaling: AutoScalingClient; sqs: SQSClient },
@@ -81,7 +83,15 @@ export class EcsTaskRunner implements TaskRunner {
     await this.#calls.stopTask(seen.taskArn, STOP_REASONS.asked);
     if (mode === 'ask' || seen.containerInstanceArn === null) return;
     const instanceId = await this.#calls.instanceOf(seen.containerInstanceArn);
-    if (instanceId !== null) await this.#calls.terminateInstance(instanceId);
+    if (instanceId !== null) await this.#terminate(instanceId);
+  }
+
+  /** Once: each call makes the group smaller by one, and an instance takes minutes to go. */
+  async #terminate(instanceId: string): Promise<void> {
+    if (this.#terminated.has(instanceId)) return;
+    await this.#calls.terminateInstance(instanceId);
+    if (this.#terminated.size >= TERMINATED_KEPT_MAX) this.#terminated.clear();
+    this.#terminated.add(instanceId);
   }
 
   async list(): Promise<ListedTask[]> {
@@ -161,7 +171,10 @@ export class EcsTaskRunner implements TaskRunner {
   /** ECS does not drain tasks that no service owns, so the two minutes of a Spot notice are ours to use. */
   async #stopTasksOn(instanceId: string): Promise<AttemptId[]> {
     const stopped: AttemptId[] = [];
-    for (const containerInstance of await this.#calls.containerInstancesOf(instanceId)) {
+    const containerInstances = await this.#calls.containerInstancesOf(instanceId);
+    // Else the next attempt of the same job may well land there.
+    if (containerInstances.length > 0) await this.#calls.drain(containerInstances);
+    for (const containerInstance of containerInstances) {
       const arns = await this.#calls.listTaskArns({ containerInstance });
       for (const task of await this.#calls.describeTasks(arns)) {
         const attempt = attemptOfTask(task);

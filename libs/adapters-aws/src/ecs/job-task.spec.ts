@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { modelManifestSchema, type ModelManifest } from '@bpi/job-contract';
+import { LIMITS, modelManifestSchema, type ModelManifest } from '@bpi/job-contract';
 import type { JobContainer } from './job-task-definition.ts';
 import { buildJobTask, type JobTaskSettings } from './job-task.ts';
 import { STAGER_ENV, stagerEnvSchema } from './stager-env.ts';
+import { TASK_CONTAINERS } from './task-layout.ts';
 
 const MiB = 1024 * 1024;
 const DIGEST = `sha256:${'a'.repeat(64)}`;
@@ -43,7 +44,6 @@ function settingsWith(changes: Partial<JobTaskSettings> = {}): JobTaskSettings {
     manifest: aManifest(),
     family: 'job-brain-mri',
     images: { stager: `registry/stager@${DIGEST}`, model: `registry/brain-mri@${DIGEST}` },
-    modelDigest: DIGEST,
     region: 'eu-central-1',
     bucket: 'jobs-bucket',
     taskEventsQueueUrl: 'https://sqs.eu-central-1.amazonaws.com/000000000000/task-events',
@@ -122,8 +122,8 @@ describe('the task of an attempt', () => {
       command: ['stage-out'],
       essential: true,
       dependsOn: [{ containerName: 'stage-in', condition: 'START' }],
-      stopTimeout: 120,
-      memory: 1_024,
+      stopTimeout: 30,
+      memory: 2_048,
       cpu: 64,
       user: '65532:65532',
       readonlyRootFilesystem: true,
@@ -146,6 +146,7 @@ describe('the task of an attempt', () => {
     ]);
     expect(containerOf(settingsWith(), 'stage-in')).toEqual({
       ...stageOut,
+      memory: 1_024,
       name: 'stage-in',
       command: ['stage-in'],
       essential: false,
@@ -248,9 +249,15 @@ describe('the task of an attempt', () => {
     expect(() => buildJobTask(settingsWith({ manifest }))).toThrow('shorten the model.json');
   });
 
+  it('gives stage-out room for the largest mask there may be, and for working on it', () => {
+    const { memory } = containerOf(settingsWith(), TASK_CONTAINERS.stageOut);
+    const instanceMaskBytes = 2 * LIMITS.voxelsMax;
+    expect(memory * MiB).toBeGreaterThanOrEqual(instanceMaskBytes + 768 * MiB); // 185 MiB were measured on top
+  });
+
   it('refuses an image without a digest', () => {
-    const images = { stager: 'registry/stager:1', model: 'registry/brain-mri:1.0.0' };
-    expect(() => buildJobTask(settingsWith({ images }))).toThrow('add its digest');
-    expect(() => buildJobTask(settingsWith({ modelDigest: 'latest' }))).toThrow('64 digits');
+    const { images } = settingsWith();
+    for (const tagged of [{ stager: 'registry/stager:1' }, { model: 'registry/brain-mri:1.0.0' }])
+      expect(() => buildJobTask(settingsWith({ images: { ...images, ...tagged } }))).toThrow('add its digest');
   });
 });

@@ -7,10 +7,11 @@ import { TASK_CONTAINERS, TASK_FILES, TASK_FOLDERS, TASK_USER } from './task-lay
 export type JobTaskSettings = {
   manifest: ModelManifest;
   family: string;
-  /** Each ends in its digest, so that a tag that moves changes nothing. */
+  /**
+   * Each ends in its digest (or is one, where an engine knows its images by that), so that a tag that moves changes
+   * nothing. The model's goes into the result, so that a mask names the code it came from.
+   */
   images: { stager: string; model: string };
-  /** `sha256:…` of the model's image: goes into the result, so that a mask names the code it came from. */
-  modelDigest: string;
   region: string;
   bucket: string;
   taskEventsQueueUrl: string;
@@ -23,22 +24,24 @@ export type JobTaskSettings = {
   outputBytesMax: number;
   /** How long after stage-in the model may take to start; longer than the slowest pull of its image. */
   startDeadlineMs: number;
-  /** Hard limit of each of the two stages. Default: 1,024. */
-  stagerMemoryMiB?: number;
-  /** SIGTERM to SIGKILL of the model and of stage-in, seconds. Default: 30. */
+  /** SIGTERM to SIGKILL of each container, seconds. Default: 30. */
   stopTimeoutS?: number;
 };
 
 const MiB = 1024 * 1024;
 const CPU_UNITS = 1_024;
-const DEFAULTS = { stagerMemoryMiB: 1_024, stopTimeoutS: 30 } as const;
+/** Well within the two minutes of a Spot notice, and longer than any stage goes on after SIGTERM. */
+const STOP_TIMEOUT_S = 30;
+
+/** It copies. */
+const STAGE_IN_MEMORY_MIB = 1_024;
+/** Stage-out holds the largest mask there may be, two bytes a voxel for instances, and works beside it. */
+const STAGE_OUT_MEMORY_MIB = (2 * LIMITS.voxelsMax) / MiB + 1_024;
 
 /** ECS's limit of a whole definition. */
 const DEFINITION_BYTES_MAX = 64 * 1024;
 const LOG_GRACE_S = 2;
 const STAGER_TMP_MIB = 64;
-/** The two minutes that a Spot notice gives: as long as anything can be stored at all. */
-const STAGE_OUT_STOP_TIMEOUT_S = 120;
 /** They wait and copy; taken from the model's share, so that a task asks for what its manifest says. */
 const STAGER_CPU_UNITS = 64;
 const MODEL_CPU_UNITS_MIN = 128;
@@ -51,8 +54,7 @@ const FILE_HEADROOM_BYTES = 1 * MiB;
  */
 const NPROC = { tasksPerMachineMax: 8, stagerThreadsMax: 64 } as const;
 
-const MODEL_IMAGE = /(^|@)sha256:[0-9a-f]{64}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
+const DIGEST = /(?:^|@)(sha256:[0-9a-f]{64})$/;
 
 const VOLUMES = { inputs: 'inputs', outputs: 'outputs', logs: 'logs', control: 'control', weights: 'weights' } as const;
 
@@ -62,9 +64,7 @@ const VOLUMES = { inputs: 'inputs', outputs: 'outputs', logs: 'logs', control: '
  * infrastructure see is what ECS gets.
  */
 export function buildJobTask(settings: JobTaskSettings): JobTaskDefinition {
-  if (!MODEL_IMAGE.test(settings.images.model))
-    throw new Error('the model image must end in @sha256:…: add its digest');
-  if (!DIGEST.test(settings.modelDigest)) throw new Error('modelDigest must be sha256:… with 64 digits: add it');
+  for (const image of Object.values(settings.images)) digestOf(image);
   const { weights } = settings;
   const definition: JobTaskDefinition = {
     family: settings.family,
@@ -92,7 +92,7 @@ function stageIn(settings: JobTaskSettings): JobContainer {
     // ECS demands it of a container whose SUCCESS another one waits for.
     essential: false,
     dependsOn: [],
-    stopTimeout: settings.stopTimeoutS ?? DEFAULTS.stopTimeoutS,
+    memory: STAGE_IN_MEMORY_MIB,
   };
 }
 
@@ -102,7 +102,7 @@ function stageOut(settings: JobTaskSettings): JobContainer {
     essential: true,
     // After the first container that mounts the volumes, whose image says who owns them.
     dependsOn: [{ containerName: TASK_CONTAINERS.stageIn, condition: 'START' }],
-    stopTimeout: STAGE_OUT_STOP_TIMEOUT_S,
+    memory: STAGE_OUT_MEMORY_MIB,
   };
 }
 
@@ -118,7 +118,7 @@ function stage(settings: JobTaskSettings, name: Stage) {
     command: [name],
     environment: pairs({
       [fixed.manifest]: JSON.stringify(settings.manifest),
-      [fixed.imageDigest]: settings.modelDigest,
+      [fixed.imageDigest]: digestOf(settings.images.model),
       [fixed.bucket]: settings.bucket,
       [fixed.taskEventsQueueUrl]: settings.taskEventsQueueUrl,
       [fixed.startDeadlineMs]: String(settings.startDeadlineMs),
@@ -126,7 +126,7 @@ function stage(settings: JobTaskSettings, name: Stage) {
       [fixed.region]: region,
     }),
     cpu: STAGER_CPU_UNITS,
-    memory: settings.stagerMemoryMiB ?? DEFAULTS.stagerMemoryMiB,
+    stopTimeout: settings.stopTimeoutS ?? STOP_TIMEOUT_S,
     ulimits: [limit('core', 0)],
     mountPoints: (['inputs', 'outputs', 'logs', 'control'] as const).map((volume) => mount(volume, 'writable')),
     logConfiguration:
@@ -184,7 +184,7 @@ function model(settings: JobTaskSettings): JobContainer {
         ? []
         : [{ sourceVolume: VOLUMES.weights, containerPath: WORKSPACE.weights, readOnly: true }]),
     ],
-    stopTimeout: settings.stopTimeoutS ?? DEFAULTS.stopTimeoutS,
+    stopTimeout: settings.stopTimeoutS ?? STOP_TIMEOUT_S,
     // ECS knows no driver `none`. Nothing comes here: the entry point writes all output to a file.
     logConfiguration: KEPT_ON_MACHINE,
   };
@@ -230,6 +230,12 @@ const KEPT_ON_MACHINE = { logDriver: 'json-file' as const, options: { 'max-size'
 
 function mount(volume: 'inputs' | 'outputs' | 'logs' | 'control', access: 'read-only' | 'writable') {
   return { sourceVolume: VOLUMES[volume], containerPath: TASK_FOLDERS[volume], readOnly: access === 'read-only' };
+}
+
+function digestOf(image: string): string {
+  const digest = DIGEST.exec(image)?.[1];
+  if (digest === undefined) throw new Error('the image of a stage or model must end in @sha256:…: add its digest');
+  return digest;
 }
 
 function limit<Name extends string>(name: Name, value: number) {

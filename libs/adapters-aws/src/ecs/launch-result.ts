@@ -7,6 +7,7 @@ const NO_PLACE = /^(RESOURCE|AGENT|ATTRIBUTE|Capacity|EMPTY)/i;
 /** The words of ClientException where only they tell. */
 const TOO_MANY_WAIT = /provisioning|capacity provider.*(limit|exceeded)/i;
 const NO_DEFINITION = /task ?definition/i;
+const INACTIVE = /task ?definition .*inactive/i;
 
 const refused = (code: Extract<LaunchResult, { kind: 'refused' }>['code']): LaunchResult => ({ kind: 'refused', code });
 
@@ -29,6 +30,8 @@ export function launchResultOfError(error: unknown): LaunchResult | null {
   }
   if (isErrorNamed(error, 'ClientException')) {
     if (TOO_MANY_WAIT.test(message)) return refused('capacity_unavailable');
+    // Deregistered by a deployment since the claim: the next claim pins the revision that took its place.
+    if (INACTIVE.test(message)) return refused('platform_error');
     return NO_DEFINITION.test(message) ? refused('model_unavailable') : null;
   }
   if (isErrorNamed(error, 'InvalidParameterException')) return refused('model_unavailable');

@@ -25,7 +25,8 @@ const FILE_BLOCK_BYTES = 512;
 /**
  * The entry point of every model container: POSIX sh, because that is all that a model's image must have. It keeps the
  * first bytes of what the model says in a file that the stager reads, and reads the rest without keeping it, so that a
- * model that says too much neither blocks nor dies of a broken pipe. SIGTERM is passed on; the exit code is the model's.
+ * model that says too much neither blocks nor dies of a broken pipe. SIGTERM is passed on to
+ * `predict.sh`, which has to `exec` its program to hand it on; the exit code is the model's.
  */
 export function buildModelCommand(settings: ModelCommandSettings = SETTINGS): [string, ...string[]] {
   return ['sh', '-c', script(settings)];

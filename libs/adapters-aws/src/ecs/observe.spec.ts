@@ -95,15 +95,15 @@ describe('a task that has not stopped', () => {
     ['CannotCreateContainerError: unresolvable CDI devices nvidia.com/gpu=0', 'device_unavailable'],
     // A model whose name has the word is not a device that is missing.
     ['CannotPullContainerError: registry/nvidia-model: not found', 'image_unavailable'],
-    // What passes is not doomed: stage-out's own deadline ends it.
-    ['CannotPullContainerError: net/http: TLS handshake timeout', undefined],
-    ['CannotPullContainerError: dial tcp: lookup registry: no such host', undefined],
-    ['CannotPullContainerError: context deadline exceeded', undefined],
-    ['CannotPullContainerError: request canceled while waiting for connection', undefined],
-    ['CannotPullContainerError: toomanyrequests: rate exceeded', undefined],
-    ['CannotPullContainerError: unexpected status: 503 Service Unavailable', undefined],
-    ['CannotPullContainerError: write /var/lib/docker: no space left on device', undefined],
-    ['CannotStartContainerError: something that nobody knows', undefined],
+    // What passes dooms this task all the same: the agent starts no container twice.
+    ['CannotPullContainerError: net/http: TLS handshake timeout', 'unknown'],
+    ['CannotPullContainerError: dial tcp: lookup registry: no such host', 'unknown'],
+    ['CannotPullContainerError: context deadline exceeded', 'unknown'],
+    ['CannotPullContainerError: request canceled while waiting for connection', 'unknown'],
+    ['CannotPullContainerError: toomanyrequests: rate exceeded', 'unknown'],
+    ['CannotPullContainerError: unexpected status: 503 Service Unavailable', 'unknown'],
+    ['CannotPullContainerError: write /var/lib/docker: no space left on device', 'unknown'],
+    ['CannotStartContainerError: something that nobody knows', 'unknown'],
     [DEPENDENCY, undefined],
   ])('whose model container says "%s" is doomed: %s', (reason, doomed) => {
     const task = aTask({ lastStatus: 'PENDING' }, { stageIn: exited(0), model: broken(reason), stageOut: running });

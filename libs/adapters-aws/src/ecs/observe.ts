@@ -1,5 +1,5 @@
 import type { WaitingFor } from '@bpi/job-contract';
-import type { Observation } from '@bpi/jobs';
+import type { Observation, StopCause } from '@bpi/jobs';
 import { exitCodeOf, hasRun, startTroubleOf } from './container-trouble.ts';
 import { containerOf, isStopped, type EcsTask } from './ecs-task.ts';
 import { stopCauseOf } from './stop-cause.ts';
@@ -18,8 +18,9 @@ export function observe(task: EcsTask): Exclude<Observation, { state: 'missing' 
   }
   if (model !== null && hasRun(model)) return { state: 'running', ref };
   const trouble = model === null ? null : startTroubleOf(model);
-  const doomed = trouble === null || trouble === 'passing' ? {} : { doomed: trouble };
-  return { state: 'pending', ref, waitingFor: waitingForOf(task), ...doomed };
+  // The agent starts no container a second time, so a trouble that passes ends this attempt too, and the next does better.
+  const doomed: StopCause | null = trouble === 'passing' ? 'unknown' : trouble;
+  return { state: 'pending', ref, waitingFor: waitingForOf(task), ...(doomed === null ? {} : { doomed }) };
 }
 
 /** What a model that has not run yet waits for. ECS does not tell a pull from a start: it is a pull nearly always. */

@@ -20,7 +20,7 @@ export const STAGER_ENV = {
     imageDigest: 'MODEL_IMAGE_DIGEST',
     bucket: 'BUCKET',
     taskEventsQueueUrl: 'TASK_EVENTS_QUEUE_URL',
-    /** Stage-out gives up a model that did not start so long after itself, in milliseconds. */
+    /** Stage-out gives up a model that did not start so long after stage-in's verdict, in milliseconds. */
     startDeadlineMs: 'START_DEADLINE_MS',
     /** What the model may leave in its output folder. */
     outputBytesMax: 'OUTPUT_BYTES_MAX',
