@@ -1,3 +1,5 @@
+import { LAUNCH_CALL_MS_MAX } from '@bpi/adapters-aws';
+import { AWS_POLICY } from '@bpi/jobs';
 import { describe, expect, it } from '@jest/globals';
 import { parseAwsConfig } from './config.aws.ts';
 
@@ -21,6 +23,22 @@ describe('the worker’s configuration on AWS', () => {
     ]);
     expect(config.policy.steadyPools).toEqual({ 'gpu-spot': 'gpu-on-demand' });
     expect(parseAwsConfig({ ...ENV, POOLS: 'gpu=1' }).policy.steadyPools).toEqual({});
+  });
+
+  it('calls a task gone only after the last launch of it could have been seen', () => {
+    const { launchLeaseMs, taskGoneAfterMs } = AWS_POLICY;
+    const listLagMs = 20_000; // far longer than ECS's lists were ever seen to lag
+    expect(launchLeaseMs + LAUNCH_CALL_MS_MAX + listLagMs).toBeLessThan(taskGoneAfterMs);
+  });
+
+  it.each([
+    ['TASK_DEFINITIONS', '{"brain-mri":"arn:aws:ecs:eu-central-1:123456789012:task-definition/brain-mri:3"}'],
+    ['TASK_DEFINITIONS', '{"brain-mri@1.0.0":"arn:aws:ecs:eu-central-1:123456789012:task-definition/brain-mri"}'],
+    ['POOLS', 'gpu=0'],
+    ['HEALTH_PORT', 'x'],
+    ['AWS_REGION', 'Frankfurt am Main'],
+  ])('says what %s must be instead of %s', (name, value) => {
+    expect(messageOf({ ...ENV, [name]: value })).toMatch(new RegExp(`^${name} must be [^\n]*\.$`));
   });
 
   it('names every variable that is missing, and has no default for what names an environment', () => {
