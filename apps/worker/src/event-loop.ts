@@ -1,28 +1,38 @@
 import { errorFields } from '@bpi/job-contract';
 import type { AdvanceContext, TaskEvent } from '@bpi/jobs';
 import type { JobWatch } from './job-watch.ts';
-import type { Notifier } from './notifier.ts';
+import { runLoop, type LoopTools } from './loop.ts';
+import { Notifier } from './notifier.ts';
 
 /** After the runner's stream of events broke. */
 const RESUME_AFTER_MS = 1_000;
+/** A stream is read for this long and then begun anew: so one that hangs is told from one that has nothing to say. */
+const STREAM_MS = 5 * 60 * 1_000;
 
 /** Turns what the runner tells into looks and progress. Lost events are only late: watch and sweep look anyway. */
-export async function eventLoop(
-  context: AdvanceContext,
-  watch: JobWatch,
-  pause: Notifier,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      for await (const event of context.runner.events(signal)) {
-        if (event.kind === 'changed') watch.lookLater(event.jobId, 0);
-        else await noteProgress(context, event);
-      }
-    } catch (error) {
-      context.log('loop.failed', { loop: 'events', ...errorFields(error) });
+export async function eventLoop(tools: LoopTools, watch: JobWatch, streamMs = STREAM_MS): Promise<void> {
+  await runLoop(tools, {
+    name: 'events',
+    round: () => readStream(tools, watch, streamMs),
+    failedPauseMs: RESUME_AFTER_MS,
+    wake: new Notifier(),
+  });
+}
+
+async function readStream({ context, signal }: LoopTools, watch: JobWatch, streamMs: number): Promise<number> {
+  const stream = new AbortController();
+  const end = () => stream.abort();
+  const timer = setTimeout(end, streamMs);
+  signal.addEventListener('abort', end);
+  try {
+    for await (const event of context.runner.events(stream.signal)) {
+      if (event.kind === 'changed') watch.lookLater(event.jobId, 0);
+      else await noteProgress(context, event);
     }
-    await pause.wait(RESUME_AFTER_MS, signal);
+    return stream.signal.aborted ? 0 : RESUME_AFTER_MS;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
   }
 }
 

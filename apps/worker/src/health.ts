@@ -3,14 +3,26 @@ import { createServer, type Server } from 'node:http';
 /** Longer than a dependency that is well; who asks waits no longer than this. */
 const READINESS_TIMEOUT_MS = 5_000;
 
-/** `/health/live`: the process answers. `/health/ready`: what it depends on answers too. Loopback only. */
-export function startHealth(port: number, ready: () => Promise<void>): Promise<Server> {
+export type Health = {
+  /** False once only a new process helps. */
+  isLive: () => boolean;
+  /** Asks what the worker depends on; rejects if something does not answer. */
+  ready: () => Promise<void>;
+};
+
+/** `/health/live`: no loop hangs. `/health/ready`: what the worker depends on answers too. Loopback only. */
+export function startHealth(port: number, health: Health, readinessTimeoutMs = READINESS_TIMEOUT_MS): Promise<Server> {
+  let asking: Promise<void> | null = null;
+  /** One question at a time: those that get no answer must not pile up. */
+  const ready = () => (asking ??= health.ready().finally(() => (asking = null)));
   const server = createServer((request, response) => {
     const answer = (status: number, word: string) =>
       response.writeHead(status, { 'content-type': 'text/plain' }).end(`${word}\n`);
-    if (request.url === '/health/live') answer(200, 'live');
-    else if (request.url === '/health/ready')
-      withinTime(ready()).then(
+    if (request.url === '/health/live') {
+      if (health.isLive()) answer(200, 'live');
+      else answer(503, 'a loop hangs');
+    } else if (request.url === '/health/ready')
+      withinTime(ready(), readinessTimeoutMs).then(
         () => answer(200, 'ready'),
         () => answer(503, 'not ready'),
       );
@@ -22,10 +34,10 @@ export function startHealth(port: number, ready: () => Promise<void>): Promise<S
   });
 }
 
-async function withinTime(asking: Promise<void>): Promise<void> {
+async function withinTime(asking: Promise<void>, timeoutMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const timeUp = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('a dependency did not answer in time')), READINESS_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error('a dependency did not answer in time')), timeoutMs);
   });
   try {
     await Promise.race([asking, timeUp]);

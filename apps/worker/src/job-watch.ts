@@ -17,7 +17,7 @@ export class JobWatch {
   readonly #settings: WatchSettings;
   readonly #onLook: () => void;
   readonly #running = new Map<JobId, Promise<Advanced>>();
-  readonly #timers = new Map<JobId, NodeJS.Timeout>();
+  readonly #timers = new Map<JobId, { dueMs: number; timer: NodeJS.Timeout }>();
   #closed = false;
 
   /** @param onLook called after every look: a slot may have become free. */
@@ -36,25 +36,27 @@ export class JobWatch {
     return step;
   }
 
-  /** `look` for callers that have nobody to tell: a failure is logged, and the sweep will come by again. */
+  /**
+   * `look` for callers that have nobody to tell: a failure is logged, and the sweep will come by again. A look that is
+   * to come sooner stays: a plan for later must not undo a wake-up.
+   */
   lookLater(jobId: JobId, delayMs: number): void {
     if (this.#closed) return;
-    clearTimeout(this.#timers.get(jobId));
-    this.#timers.set(
-      jobId,
-      setTimeout(() => {
-        this.#timers.delete(jobId);
-        this.look(jobId).catch((error: unknown) =>
-          this.#context.log('advance.failed', { jobId, ...errorFields(error) }),
-        );
-      }, delayMs),
-    );
+    const dueMs = this.#context.clock.monotonicMs() + delayMs;
+    const planned = this.#timers.get(jobId);
+    if (planned !== undefined && planned.dueMs <= dueMs) return;
+    clearTimeout(planned?.timer);
+    const timer = setTimeout(() => {
+      this.#timers.delete(jobId);
+      this.look(jobId).catch((error: unknown) => this.#context.log('advance.failed', { jobId, ...errorFields(error) }));
+    }, delayMs);
+    this.#timers.set(jobId, { dueMs, timer });
   }
 
   /** Waits for the steps under way; starts no new ones. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    for (const { timer } of this.#timers.values()) clearTimeout(timer);
     await Promise.allSettled(this.#running.values());
   }
 

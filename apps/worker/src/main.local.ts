@@ -1,6 +1,5 @@
 /** The worker of the local composition: SQLite, the filesystem and a Docker engine. */
 import { mkdir } from 'node:fs/promises';
-import type { Server } from 'node:http';
 import { join } from 'node:path';
 import {
   DockerTaskRunner,
@@ -16,6 +15,7 @@ import { readCatalogue } from '@bpi/model-files';
 import Dockerode from 'dockerode';
 import { parseConfig, type WorkerConfig } from './config.ts';
 import { startHealth } from './health.ts';
+import { Liveness } from './liveness.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
 
 const POOLS = ['cpu', 'gpu'] as const;
@@ -30,7 +30,11 @@ async function main(): Promise<void> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const database = openPlatformDatabase(join(config.dataDir, 'platform.db'));
   const pools = Object.fromEntries(POOLS.map((pool) => [pool, config.localSlots]));
-  const store = new SqliteJobStore(database, { pools, dataRoot: config.dataDir });
+  const store = new SqliteJobStore(database, {
+    pools,
+    dataRoot: config.dataDir,
+    onUnreadable: (jobId) => log('record.unreadable', { jobId }),
+  });
   const objects = new FsObjectStore(config.dataDir);
   const docker = new Dockerode({ socketPath: config.dockerSocket });
   const catalogue = new Catalogue(await readCatalogue(config.modelsDirs));
@@ -45,12 +49,15 @@ async function main(): Promise<void> {
       stop.abort();
     });
   }
-  const health = await healthOf(config, async () => {
+  const liveness = new Liveness(systemClock, log);
+  const ready = async () => {
     await store.room('cpu');
     await docker.ping();
-  });
+  };
+  const isLive = () => liveness.isLive();
+  const health = config.healthPort === 0 ? null : await startHealth(config.healthPort, { isLive, ready });
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker(context, settingsOf(config, objects, poolsOf(catalogue)), stop.signal);
+  await runWorker({ context, liveness, signal: stop.signal }, settingsOf(config, objects, poolsOf(catalogue)));
   health?.close();
   await runner.close();
   database.close();
@@ -97,20 +104,25 @@ function poolsOf(catalogue: Catalogue): readonly string[] {
 
 function settingsOf(config: WorkerConfig, objects: FsObjectStore, pools: readonly string[]): WorkerSettings {
   return {
-    dispatch: { pools, receiveMax: 10, receiveWaitMs: 20_000, fullWaitMs: 1_000, fullPauseMs: 250, redeliverMs: 1_000 },
+    dispatch: {
+      pools,
+      receiveMax: 10,
+      receiveWaitMs: 20_000,
+      fullWaitMs: 1_000,
+      fullPauseMs: 250,
+      fullRedeliverMs: 60_000,
+      redeliverMs: 1_000,
+    },
     watch: { followUpMs: 500, lookAgainMs: 1_000 },
-    sweep: {
-      intervalMs: config.sweepIntervalMs,
-      cleanIntervalMs: 10 * 60 * 1_000,
+    sweep: { intervalMs: config.sweepIntervalMs },
+    clean: {
+      passIntervalMs: 10 * 60 * 1_000,
+      roundIntervalMs: 5_000,
       cleanBackend: async () => {
         await objects.sweepTemp(systemClock.nowMs());
       },
     },
   };
-}
-
-function healthOf(config: WorkerConfig, ready: () => Promise<void>): Promise<Server> | null {
-  return config.healthPort === 0 ? null : startHealth(config.healthPort, ready);
 }
 
 try {

@@ -4,7 +4,9 @@ import { DynamoJobStore, EcsTaskRunner, openAwsClients, S3ObjectStore, SqsJobQue
 import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
 import { systemClock, type AdvanceContext } from '@bpi/jobs';
 import { parseAwsConfig, type AwsWorkerConfig } from './config.aws.ts';
+import { AWS_FULL_REDELIVER_MS } from './dispatch-loop.ts';
 import { startHealth } from './health.ts';
+import { Liveness } from './liveness.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
 
 const log = createLog(
@@ -17,7 +19,11 @@ async function main(): Promise<void> {
   const clients = openAwsClients({ region: config.AWS_REGION });
   const pools = Object.fromEntries(config.POOLS);
   const context: AdvanceContext = {
-    store: new DynamoJobStore(clients.dynamo, { tableName: config.JOBS_TABLE, pools }),
+    store: new DynamoJobStore(clients.dynamo, {
+      tableName: config.JOBS_TABLE,
+      pools,
+      onUnreadable: (jobId) => log('record.unreadable', { jobId }),
+    }),
     queue: new SqsJobQueue({
       client: clients.sqs,
       queueUrl: config.JOB_QUEUE_URL,
@@ -47,11 +53,13 @@ async function main(): Promise<void> {
   const [firstPool] = config.POOLS[0] ?? [''];
   const ready = async () => {
     const { store, queue, objects, runner } = context;
-    await Promise.all([store.room(firstPool), queue.depth(), objects.head('health/absent'), runner.list()]);
+    await Promise.all([store.room(firstPool), queue.depth(), objects.head('jobs/absent'), runner.list()]);
   };
-  const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, ready);
+  const liveness = new Liveness(systemClock, log);
+  const isLive = () => liveness.isLive();
+  const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, { isLive, ready });
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker(context, settingsOf(config, context), stop.signal);
+  await runWorker({ context, liveness, signal: stop.signal }, settingsOf(config, context));
   health?.close();
   clients.destroy();
   log('service.stopped', { service: 'worker' });
@@ -66,13 +74,12 @@ function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSet
       receiveWaitMs: 20_000,
       fullWaitMs: 5_000,
       fullPauseMs: 1_000,
+      fullRedeliverMs: AWS_FULL_REDELIVER_MS,
       redeliverMs: 5_000,
     },
     watch: { followUpMs: 2_000, lookAgainMs: config.LOOK_AGAIN_MS },
     sweep: {
       intervalMs: config.SWEEP_INTERVAL_MS,
-      cleanIntervalMs: 60 * 60 * 1_000,
-      cleanBackend: async () => {},
       gauge: {
         everyMs: 60_000,
         log: async () => {
@@ -81,6 +88,7 @@ function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSet
         },
       },
     },
+    clean: { passIntervalMs: 60 * 60 * 1_000, roundIntervalMs: 5_000, cleanBackend: async () => {} },
   };
 }
 

@@ -1,43 +1,28 @@
-import { errorFields } from '@bpi/job-contract';
-import { removeForgottenInputs, sweep, type AdvanceContext } from '@bpi/jobs';
-import type { Notifier } from './notifier.ts';
+import { sweep, type SweepPosition } from '@bpi/jobs';
+import { runLoop, type LoopTools } from './loop.ts';
+import { Notifier } from './notifier.ts';
 
 export type SweepSettings = {
   intervalMs: number;
-  /** Forgotten files are looked for this often. */
-  cleanIntervalMs: number;
-  /** Backend's own left-overs (temporary files), cleaned at the same pace. */
-  cleanBackend: () => Promise<void>;
   /** Logs what is only known by asking: free slots, messages waiting. None where nobody reads metrics. */
   gauge?: { everyMs: number; log: () => Promise<void> };
 };
 
 /** Looks at every active job now and then; what any crash left behind is mended here at the latest. */
-export async function sweepLoop(
-  context: AdvanceContext,
-  pause: Notifier,
-  settings: SweepSettings,
-  signal: AbortSignal,
-): Promise<void> {
-  let cleanedAtMs = -Infinity;
+export async function sweepLoop(tools: LoopTools, settings: SweepSettings): Promise<void> {
+  const { context, liveness, signal } = tools;
+  let after: SweepPosition | null = null;
   let gaugedAtMs = -Infinity;
-  while (!signal.aborted) {
+  const round = async () => {
     const startedMs = context.clock.monotonicMs();
-    try {
-      const swept = await sweep(context, signal);
-      if (swept.jobs > 0) context.log('sweep.done', { ...swept, durationMs: context.clock.monotonicMs() - startedMs });
-      if (settings.gauge !== undefined && startedMs - gaugedAtMs >= settings.gauge.everyMs) {
-        gaugedAtMs = startedMs;
-        await settings.gauge.log();
-      }
-      if (startedMs - cleanedAtMs >= settings.cleanIntervalMs) {
-        cleanedAtMs = startedMs;
-        await removeForgottenInputs(context, signal);
-        await settings.cleanBackend();
-      }
-    } catch (error) {
-      context.log('loop.failed', { loop: 'sweep', ...errorFields(error) });
+    const { next, ...swept } = await sweep(context, { after, signal, onJob: () => liveness.busy('sweep') });
+    after = next;
+    if (swept.jobs > 0) context.log('sweep.done', { ...swept, durationMs: context.clock.monotonicMs() - startedMs });
+    if (settings.gauge !== undefined && startedMs - gaugedAtMs >= settings.gauge.everyMs) {
+      gaugedAtMs = startedMs;
+      await settings.gauge.log();
     }
-    await pause.wait(settings.intervalMs, signal);
-  }
+    return settings.intervalMs;
+  };
+  await runLoop(tools, { name: 'sweep', round, failedPauseMs: settings.intervalMs, wake: new Notifier() });
 }

@@ -1,20 +1,27 @@
-import type { AdvanceContext } from '@bpi/jobs';
+import { cleanLoop, type CleanSettings } from './clean-loop.ts';
 import { dispatchLoop, type DispatchSettings } from './dispatch-loop.ts';
 import { eventLoop } from './event-loop.ts';
 import { JobWatch, type WatchSettings } from './job-watch.ts';
+import type { LoopTools } from './loop.ts';
 import { Notifier } from './notifier.ts';
 import { sweepLoop, type SweepSettings } from './sweep-loop.ts';
 
-export type WorkerSettings = { dispatch: DispatchSettings; watch: WatchSettings; sweep: SweepSettings };
+export type WorkerSettings = {
+  dispatch: DispatchSettings;
+  watch: WatchSettings;
+  sweep: SweepSettings;
+  clean: CleanSettings;
+};
 
-/** The three loops around `advance`. Resolves when the signal ended them and every step under way is finished. */
-export async function runWorker(context: AdvanceContext, settings: WorkerSettings, signal: AbortSignal): Promise<void> {
+/** The loops around `advance`. Resolves when the signal ended them and every step under way is finished. */
+export async function runWorker(tools: LoopTools, settings: WorkerSettings): Promise<void> {
   const roomMade = new Notifier();
-  const watch = new JobWatch(context, settings.watch, () => roomMade.notify());
+  const watch = new JobWatch(tools.context, settings.watch, () => roomMade.notify());
   await Promise.all([
-    dispatchLoop(context, watch, roomMade, settings.dispatch, signal),
-    eventLoop(context, watch, new Notifier(), signal),
-    sweepLoop(context, new Notifier(), settings.sweep, signal),
+    dispatchLoop(tools, watch, roomMade, settings.dispatch),
+    eventLoop(tools, watch),
+    sweepLoop(tools, settings.sweep),
+    cleanLoop(tools, settings.clean),
   ]);
   await watch.close();
 }

@@ -97,6 +97,21 @@ describe('SqliteJobStore', () => {
     await expect(store.listActive({ limit: 1 })).rejects.toThrow();
   });
 
+  it('leaves out a record of a newer release and tells of it, and fills the page with the next ones', async () => {
+    const unreadable: string[] = [];
+    const onUnreadable = (jobId: string) => unreadable.push(jobId);
+    const tolerant = new SqliteJobStore(database, { pools: { cpu: 1 }, dataRoot: folder, onUnreadable });
+    const ids = [1, 2, 3, 4].map((n) => jobIdSchema.parse(`00000000-0000-4000-8000-00000000000${n}`));
+    for (const jobId of ids) await store.create({ ...job, jobId }, null);
+    database.sql("UPDATE jobs SET record = json_set(record, '$.next', 1) WHERE job_id < ?").run(ids[2] ?? '');
+    const listed = async (limit: number) => (await tolerant.listActive({ limit })).map(({ jobId }) => jobId);
+    expect(await listed(1)).toEqual([ids[2]]);
+    expect(await listed(2)).toEqual(ids.slice(2));
+    unreadable.length = 0;
+    expect(await listed(9)).toEqual(ids.slice(2));
+    expect(unreadable).toEqual(ids.slice(0, 2));
+  });
+
   it('writes nothing when the slots held do not match the phases', async () => {
     await store.create(job, null);
     const claimed = transition(job, CLAIMED);

@@ -26,6 +26,8 @@ export type SqliteJobStoreOptions = {
   pools: Readonly<Record<string, number>>;
   /** The ObjectStore's folder: `jobs/{id}/status.txt` is shown there. */
   dataRoot: string;
+  /** `listActive` tells it of a record that cannot be read and leaves that out. Without it such a record is an error. */
+  onUnreadable?: (jobId: string) => void;
 };
 
 /** Expired idempotency claims removed by one create: more than one adds, so they cannot pile up. */
@@ -57,18 +59,22 @@ const TAKE_SLOT = 'INSERT INTO pool_holders (job_id, pool) VALUES (?, ?)';
 const FREE_SLOT = 'DELETE FROM pool_holders WHERE job_id = ?';
 /** Exported for the test that looks at its plan. */
 export const LIST_ACTIVE = `
-  SELECT record FROM jobs WHERE active = 1 AND (created_at_ms, job_id) > (?, ?) ORDER BY created_at_ms, job_id LIMIT ?`;
+  SELECT record, created_at_ms, job_id FROM jobs
+  WHERE active = 1 AND (created_at_ms, job_id) > (?, ?)
+  ORDER BY created_at_ms, job_id LIMIT ?`;
 
 /** The truth about jobs in `platform.db`. Records are checked when they are read: the file is a border of trust. */
 export class SqliteJobStore implements JobStore {
   readonly #database: PlatformDatabase;
   readonly #pools: Readonly<Record<string, number>>;
   readonly #dataRoot: string;
+  readonly #onUnreadable: ((jobId: string) => void) | undefined;
 
   constructor(database: PlatformDatabase, options: SqliteJobStoreOptions) {
     this.#database = database;
     this.#pools = options.pools;
     this.#dataRoot = options.dataRoot;
+    this.#onUnreadable = options.onUnreadable;
   }
 
   async create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult> {
@@ -122,10 +128,18 @@ export class SqliteJobStore implements JobStore {
   }
 
   async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
-    const { limit, after = { createdAtMs: -1, jobId: '' } } = page;
-    const { createdAtMs, jobId } = after;
-    const rows = await this.#database.read(() => this.#database.sql(LIST_ACTIVE).all(createdAtMs, jobId, limit));
-    return rows.map((row) => parseRecord(row['record']));
+    const jobs: JobRecord[] = [];
+    let { createdAtMs, jobId }: { createdAtMs: number; jobId: string } = page.after ?? { createdAtMs: -1, jobId: '' };
+    for (;;) {
+      // A page is short only at the end: what cannot be read must not look like it.
+      const wanted = page.limit - jobs.length;
+      const rows = await this.#database.read(() => this.#database.sql(LIST_ACTIVE).all(createdAtMs, jobId, wanted));
+      jobs.push(...rows.flatMap((row) => this.#readable(row)));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < wanted || jobs.length === page.limit) return jobs;
+      createdAtMs = Number(last['created_at_ms']);
+      jobId = String(last['job_id']);
+    }
   }
 
   async room(pool: string): Promise<Room> {
@@ -170,6 +184,16 @@ export class SqliteJobStore implements JobStore {
   #assertSlotMatchesPhase(job: JobRecord): void {
     const holds = this.#database.sql(IS_HOLDER).get(job.jobId) !== undefined;
     if (holds !== holdsSlot(job.phase)) throw new Error('the slots held do not match the phases of the jobs');
+  }
+
+  #readable(row: Record<string, unknown>): JobRecord[] {
+    try {
+      return [parseRecord(row['record'])];
+    } catch (error) {
+      if (this.#onUnreadable === undefined) throw error;
+      this.#onUnreadable(String(row['job_id']));
+      return [];
+    }
   }
 
   #held(pool: string): number {

@@ -11,11 +11,15 @@ const route = z.string().regex(/^[a-z_.:/-]{1,64}$/);
 const word = z.string().regex(/^[a-z0-9_.-]{1,64}$/);
 const count = z.number();
 
+/** A container's id, or an ARN. */
+const task = z.string().regex(/^[A-Za-z0-9_.:/-]{1,256}$/);
 const job = { jobId: id };
 const attempt = { ...job, epoch: count };
 const failure = {
   errorName: word,
   errorCode: word,
+  /** What AWS support asks for. */
+  awsRequestId: z.string().regex(/^[A-Za-z0-9_=+/-]{1,128}$/),
   frames: z.array(z.string().regex(/^[\w$.<>#\[\] /@:()*-]{1,200}$/)).max(12),
 };
 
@@ -30,7 +34,7 @@ export const LOG_EVENTS = {
   'job.phase': { ...attempt, from: z.enum(PHASES), to: z.enum(PHASES), code: word, version: count },
   'job.intent': { ...attempt, code: word },
   'job.cancel': { ...job, clientId: id },
-  'task.launched': { ...attempt, task: id, durationMs: count },
+  'task.launched': { ...attempt, task, durationMs: count },
   'task.refused': { ...attempt, code: word },
   'task.stopping': { ...attempt, mode: word },
   'task.removed': { ...attempt },
@@ -46,9 +50,13 @@ export const LOG_EVENTS = {
   'pool.room': { pool: word, slots: count, free: count },
   'queue.depth': { messages: count },
   'advance.failed': { ...job, ...failure },
+  /** The stored record of an active job is none of ours, or of a newer release: the sweep leaves it out. */
+  'record.unreadable': { ...job },
   'loop.failed': { loop: word, ...failure },
   'sweep.done': { jobs: count, woken: count, orphans: count, durationMs: count },
   'cleanup.removed': { kind: word, count },
+  /** Whether a job's files are forgotten could not be told, or they could not be removed. */
+  'cleanup.failed': { ...job, ...failure },
   'stager.done': { ...attempt, stage: word, result: word, detail: word, durationMs: count },
 } as const satisfies Record<string, Record<string, z.ZodType>>;
 
@@ -82,7 +90,12 @@ export function createLog(write: (line: string) => void, now: () => number): Log
  * client. A stack begins with the message, and a line of that may look like a frame, so the message is cut off first;
  * where it is not found (it was changed after the error was made) no frame can be trusted.
  */
-export function errorFields(error: unknown): { errorName: string; errorCode?: string; frames: string[] } {
+export function errorFields(error: unknown): {
+  errorName: string;
+  errorCode?: string;
+  awsRequestId?: string;
+  frames: string[];
+} {
   if (!(error instanceof Error)) return { errorName: 'unknown', frames: [] };
   const stack = error.stack ?? '';
   const messageAt = stack.indexOf(error.message);
@@ -93,5 +106,11 @@ export function errorFields(error: unknown): { errorName: string; errorCode?: st
     .slice(0, 12)
     .map((line) => line.trim().slice(0, 200));
   const code = 'code' in error && typeof error.code === 'string' ? error.code.toLowerCase() : undefined;
-  return { errorName: error.name.toLowerCase(), ...(code === undefined ? {} : { errorCode: code }), frames };
+  const awsRequestId = 'requestId' in error && typeof error.requestId === 'string' ? error.requestId : undefined;
+  return {
+    errorName: error.name.toLowerCase(),
+    ...(code === undefined ? {} : { errorCode: code }),
+    ...(awsRequestId === undefined ? {} : { awsRequestId }),
+    frames,
+  };
 }

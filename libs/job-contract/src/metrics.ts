@@ -38,6 +38,7 @@ export const METRICS = {
     { name: 'PoolFree', unit: 'Count', field: 'free', dimensions: ['pool'] },
   ],
   'advance.failed': [{ name: 'AdvancesFailed', unit: 'Count', dimensions: [] }],
+  'record.unreadable': [{ name: 'UnreadableRecords', unit: 'Count', dimensions: [] }],
   'loop.failed': [{ name: 'LoopsFailed', unit: 'Count', dimensions: ['loop'] }],
   'sweep.done': [
     { name: 'JobsActive', unit: 'Count', field: 'jobs', dimensions: [] },

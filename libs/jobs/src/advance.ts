@@ -28,7 +28,7 @@ export type Advanced =
   | { kind: 'done' } // terminal, or unknown
   | { kind: 'moved' } // something was saved or stopped; a later look will show more
   | { kind: 'waiting'; untilMs: number | null }
-  | { kind: 'full' }
+  | { kind: 'full'; pool: string } // no slot of this pool was free for the claim
   | { kind: 'stale' }; // somebody else was faster: the next wake-up sees the newer truth
 
 /**
@@ -94,7 +94,8 @@ async function perform(context: AdvanceContext, job: JobRecord, step: Step, load
 async function claim(context: AdvanceContext, job: JobRecord, pool: string, loadedAtMs: number): Promise<Advanced> {
   const definition = context.runner.definitionOf(job.model);
   const claimed = await save(context, job, { type: 'claimed', pool, definition, atMs: context.clock.nowMs() });
-  return typeof claimed === 'string' ? { kind: claimed } : launch(context, claimed, loadedAtMs);
+  if (claimed === 'full') return { kind: 'full', pool };
+  return claimed === 'stale' ? { kind: 'stale' } : launch(context, claimed, loadedAtMs);
 }
 
 async function launch(context: AdvanceContext, job: JobRecord, loadedAtMs: number): Promise<Advanced> {
@@ -132,7 +133,7 @@ async function intend(
   event: Extract<JobEvent, { type: 'intended' }>,
 ): Promise<Advanced> {
   const after = await save(context, job, event);
-  if (typeof after === 'string') return { kind: after };
+  if (typeof after === 'string') return { kind: 'stale' };
   if (after.attempt !== null) {
     const { epoch, task } = after.attempt;
     context.log('job.intent', { jobId: job.jobId, epoch, code: event.code });
@@ -154,7 +155,7 @@ async function stop(context: AdvanceContext, job: JobRecord, step: Extract<Step,
 /** Leaves the attempt: publication, retry or failure; then shows the result, or sees to the next claim. */
 async function leave(context: AdvanceContext, job: JobRecord, event: JobEvent): Promise<Advanced> {
   const after = await save(context, job, event);
-  if (typeof after === 'string') return { kind: after };
+  if (typeof after === 'string') return { kind: 'stale' };
   if (after.phase === 'queued') {
     await context.queue.send(after, Math.max(0, after.notBeforeMs - context.clock.nowMs()));
     return { kind: 'moved' };
@@ -188,8 +189,9 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
   return after;
 }
 
+/** Of any save but a claim, which alone takes a slot and may find none. */
 function saved(result: JobRecord | 'stale' | 'full', then: Advanced): Advanced {
-  return typeof result === 'string' ? { kind: result } : then;
+  return typeof result === 'string' ? { kind: 'stale' } : then;
 }
 
 function taskSeen({ task, waitsForCapacity }: Seen): JobEvent {

@@ -4,6 +4,7 @@ export { Catalogue } from './catalogue.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
+export { CLEAN_LIMITS, removeForgottenInputs, type Cleaned } from './forgotten-inputs.ts';
 export type { JobEvent } from './job-event.ts';
 export { isActive, newJob, projectionDue, type NewJob } from './new-job.ts';
 export { assertPolicy, AWS_POLICY, LOCAL_POLICY, type JobPolicy } from './policy.ts';
@@ -34,7 +35,6 @@ export { submitJob, type Failpoint, type Submission, type SubmitResult, type Sub
 export {
   dueLeftovers,
   isOrphan,
-  removeForgottenInputs,
   removeLeftovers,
   stopOrphans,
   sweep,
@@ -42,5 +42,7 @@ export {
   SWEEP_LIMITS,
   type Leftover,
   type Swept,
+  type SweepPosition,
+  type SweepRound,
 } from './sweep.ts';
 export { assertChange, IllegalTransition, transition, type Change } from './transition.ts';

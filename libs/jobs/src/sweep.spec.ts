@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { aJob, aLaunchingJob, anAttempt, aRunningJob, POLICY } from './a-job.ts';
-import { dueLeftovers, isOrphan, stopOrphans, sweepJob } from './sweep.ts';
+import { dueLeftovers, isOrphan, stopOrphans, sweep, sweepJob, SWEEP_LIMITS } from './sweep.ts';
 import type { AdvanceContext } from './advance.ts';
 import type { JobRecord } from '@bpi/job-contract';
 
@@ -29,6 +29,7 @@ describe('isOrphan', () => {
 function aContext(given: {
   store?: Partial<AdvanceContext['store']>;
   runner?: Partial<AdvanceContext['runner']>;
+  log?: AdvanceContext['log'];
 }): AdvanceContext {
   const unused = (): never => {
     throw new Error('not used here');
@@ -65,7 +66,7 @@ function aContext(given: {
     },
     clock,
     policy: POLICY,
-    log: () => {},
+    log: given.log ?? (() => {}),
   };
 }
 
@@ -86,6 +87,44 @@ describe('sweepJob', () => {
     expect(await reads(aRunningJob())).toBe(1);
     expect(await reads({ ...over, projectedVersion: 0 })).toBe(1);
     expect(await reads({ ...over, projectedVersion: 4 })).toBe(0);
+  });
+});
+
+describe('sweep', () => {
+  const { signal } = new AbortController();
+  const over = aJob({ phase: 'completed', attempt: anAttempt(), endedVersion: 4, projectedVersion: 4 });
+
+  it('begins where the last one ended when it could not look at all jobs, and then at the oldest again', async () => {
+    const jobs = SWEEP_LIMITS.pageJobs * SWEEP_LIMITS.pagesMax + 3;
+    const context = aContext({
+      store: {
+        listActive: async ({ limit, after }) => {
+          const first = (after?.createdAtMs ?? 0) + 1;
+          const count = Math.min(limit, jobs - first + 1);
+          return Array.from({ length: count }, (_, n) => ({ ...over, createdAtMs: first + n }));
+        },
+      },
+      runner: { list: async () => [] },
+    });
+    let looked = 0;
+    const onJob = () => {
+      looked += 1;
+    };
+    const first = await sweep(context, { after: null, signal, onJob });
+    expect(first).toMatchObject({ jobs: jobs - 3, next: { createdAtMs: jobs - 3, jobId: over.jobId } });
+    const second = await sweep(context, { after: first.next, signal, onJob });
+    expect(second).toMatchObject({ jobs: 3, next: null });
+    expect(looked).toBe(jobs);
+  });
+
+  it('sweeps the jobs although the tasks cannot be listed', async () => {
+    const logged: unknown[] = [];
+    const context = aContext({
+      store: { listActive: async () => [over] },
+      log: (event, fields) => logged.push({ event, ...fields }),
+    });
+    expect(await sweep(context, { after: null, signal })).toEqual({ jobs: 1, woken: 0, orphans: 0, next: null });
+    expect(logged).toEqual([expect.objectContaining({ event: 'loop.failed', loop: 'orphans', errorName: 'error' })]);
   });
 });
 

@@ -1,13 +1,4 @@
-import {
-  errorFields,
-  isTerminal,
-  jobIdOfKey,
-  isJobId,
-  JOBS_PREFIX,
-  jobPrefix,
-  type JobId,
-  type JobRecord,
-} from '@bpi/job-contract';
+import { errorFields, isTerminal, type JobId, type JobRecord } from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
 import { deadlinePassed, poolOfClaim } from './decide.ts';
 import { projectionDue } from './new-job.ts';
@@ -15,40 +6,63 @@ import type { ListedTask } from './ports/task-runner.ts';
 import { transition } from './transition.ts';
 
 export const SWEEP_LIMITS = {
-  /** Active jobs read per page, and pages per sweep: what is left comes with the next one. */
+  /** Active jobs read per page, and pages per sweep: the next one begins where this one ended. */
   pageJobs: 200,
   pagesMax: 100,
-  /** An input without a record is removed after this. */
-  inputAgeMs: 60 * 60 * 1_000,
 } as const;
 
 export type Leftover = JobRecord['leftovers'][number];
 
 export type Swept = { jobs: number; woken: number; orphans: number };
 
+/** The last job that a sweep looked at. */
+export type SweepPosition = { createdAtMs: number; jobId: JobId };
+
+export type SweepRound = {
+  /** Where to begin: behind this job, or at the oldest one. */
+  after: SweepPosition | null;
+  signal: AbortSignal;
+  /** Called after each job: a sweep of many is slow and does not hang. */
+  onJob?: () => void;
+};
+
 /**
  * Looks at everything that is not over, so that a lost wake-up, event or projection is only late.
- * One broken job does not keep the others waiting.
+ * One broken job does not keep the others waiting. `next` is where the next sweep has to begin, so that jobs behind
+ * `pagesMax` pages get their turn; null = at the oldest one again.
  */
-export async function sweep(context: AdvanceContext, signal: AbortSignal): Promise<Swept> {
-  const orphans = await stopOrphans(context);
-  const swept = { jobs: 0, woken: 0, orphans };
+export async function sweep(
+  context: AdvanceContext,
+  { after, signal, onJob = () => {} }: SweepRound,
+): Promise<Swept & { next: SweepPosition | null }> {
+  const swept = { jobs: 0, woken: 0, orphans: await stopOrphansIfListed(context) };
   const freeByPool = new Map<string, number>();
-  let after: { createdAtMs: number; jobId: JobRecord['jobId'] } | undefined;
+  let position = after;
   for (let page = 0; page < SWEEP_LIMITS.pagesMax && !signal.aborted; page += 1) {
     const jobs = await context.store.listActive({
       limit: SWEEP_LIMITS.pageJobs,
-      ...(after === undefined ? {} : { after }),
+      ...(position === null ? {} : { after: position }),
     });
     for (const job of jobs) {
       if (signal.aborted) break;
       await sweepJob(context, job, freeByPool, swept);
+      onJob();
     }
     const last = jobs.at(-1);
-    if (last === undefined || jobs.length < SWEEP_LIMITS.pageJobs) break;
-    after = { createdAtMs: last.createdAtMs, jobId: last.jobId };
+    if (last === undefined || jobs.length < SWEEP_LIMITS.pageJobs) return { ...swept, next: null };
+    position = { createdAtMs: last.createdAtMs, jobId: last.jobId };
   }
-  return swept;
+  return { ...swept, next: position };
+}
+
+/** Cancels and deadlines must not wait for a runner that cannot list its tasks. */
+async function stopOrphansIfListed(context: AdvanceContext): Promise<number> {
+  try {
+    return await stopOrphans(context);
+  } catch (error) {
+    context.log('loop.failed', { loop: 'orphans', ...errorFields(error) });
+    return 0;
+  }
 }
 
 /**
@@ -84,7 +98,7 @@ function waitsForClaim({ clock }: AdvanceContext, job: JobRecord): boolean {
 
 /**
  * A queued job whose time has come gets a new wake-up only while its pool has a free slot for it. With free slots
- * the queue is empty or its message was lost, so this stays bounded however long the queue is.
+ * its message was lost or rests, or is about to be received, so this stays bounded however long the queue is.
  */
 async function wakeIfRoom(context: AdvanceContext, job: JobRecord, freeByPool: Map<string, number>): Promise<boolean> {
   if (job.notBeforeMs > context.clock.nowMs()) return false;
@@ -160,22 +174,4 @@ function orphanStopMode(
   // A leftover that was removed from the record had been kept for longer than any stop takes.
   const ended = job.leftovers.find(({ epoch }) => epoch === task.epoch);
   return ended !== undefined && clock.nowMs() - ended.endedAtMs < policy.stopEscalationMs ? 'ask' : 'force';
-}
-
-/** Removes inputs that no record names, an hour after they were written: what a crash during submit leaves. */
-export async function removeForgottenInputs(context: AdvanceContext, signal: AbortSignal): Promise<number> {
-  let removed = 0;
-  let seen = '';
-  for await (const { key, modifiedAtMs } of context.objects.list(JOBS_PREFIX)) {
-    if (signal.aborted) break;
-    const jobId = jobIdOfKey(key);
-    if (jobId === null || !isJobId(jobId) || jobId === seen) continue;
-    seen = jobId;
-    if (context.clock.nowMs() - modifiedAtMs < SWEEP_LIMITS.inputAgeMs) continue;
-    if ((await context.store.get(jobId)) !== null) continue;
-    await context.objects.deletePrefix(jobPrefix(jobId));
-    removed += 1;
-  }
-  if (removed > 0) context.log('cleanup.removed', { kind: 'input', count: removed });
-  return removed;
 }

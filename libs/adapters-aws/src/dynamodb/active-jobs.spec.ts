@@ -31,6 +31,12 @@ function itemsOf(output: object): unknown[] {
   return Array.isArray(items) ? items : [];
 }
 
+/** An answer in which the record of this job has a field that this release does not know. */
+function withNewField(answer: string, jobId: string): string {
+  const id = String.raw`\"jobId\":\"${jobId}\"`;
+  return answer.replaceAll(id, String.raw`\"aFieldOfTheNextRelease\":1,${id}`);
+}
+
 describe('listActive', () => {
   it('fills the page with later jobs when the index still names some that are over', async () => {
     await storedJobs(3);
@@ -69,6 +75,24 @@ describe('listActive', () => {
     expect(await listed(2)).toHaveLength(2);
     left = Infinity;
     await expect(listed(2)).rejects.toMatchObject({ name: 'AwsError', retryable: true });
+  });
+
+  it('leaves out a record of a newer release and tells of it, and fills the page with the next ones', async () => {
+    await storedJobs(3);
+    scripted.follow(async ({ command, next }) => {
+      const output = await next();
+      return command === 'BatchGetItem' ? JSON.parse(withNewField(JSON.stringify(output), jobIdOf(1))) : output;
+    });
+    await expect(listed(2)).rejects.toThrow();
+    const unreadable: string[] = [];
+    const tolerant = new DynamoJobStore(scripted.client, {
+      tableName: table.tableName,
+      pools: {},
+      onUnreadable: (jobId) => unreadable.push(jobId),
+    });
+    const jobs = await tolerant.listActive({ limit: 2 });
+    expect(jobs.map(({ jobId }) => jobId)).toEqual([2, 3].map(jobIdOf));
+    expect(unreadable).toEqual([jobIdOf(1)]);
   });
 
   it('reads more records than one batch may hold', async () => {

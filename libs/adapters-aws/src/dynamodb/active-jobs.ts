@@ -9,7 +9,7 @@ import { isActive } from '@bpi/jobs';
 import { AwsError, throwAwsError } from '../aws-error.ts';
 import { attributeNames, projection, text } from './attributes.ts';
 import { parseRecord } from './job-item.ts';
-import { ACTIVE_SHARDS, activeAtOf, JOB_TABLE, jobIdOfActiveAt, jobKey, type Item } from './job-table.ts';
+import { ACTIVE_SHARDS, activeAtOf, JOB_TABLE, jobIdOfActiveAt, jobIdOfItem, jobKey, type Item } from './job-table.ts';
 import { pauseMs, type Pause } from './write-until-known.ts';
 
 /** Items of one BatchGetItem, as DynamoDB allows. */
@@ -20,12 +20,20 @@ const BATCH_ROUNDS_MAX = 8;
 const BEFORE_ALL = '0';
 
 const { activeIndex } = JOB_TABLE;
-type Table = { client: DynamoDBClient; tableName: string; pause: Pause };
+/** Is told the id of a job whose record is none of ours, or of a newer release. */
+export type OnUnreadable = (jobId: string) => void;
+
+type Table = {
+  client: DynamoDBClient;
+  tableName: string;
+  pause: Pause;
+  onUnreadable: OnUnreadable | undefined;
+};
 type ActivePage = { limit: number; after: string | null };
 
 /**
  * Active jobs behind `after` (an `activeAt`), oldest first. The index says which may be; the consistent records decide.
- * Fewer than `limit` come only if the index names no more.
+ * Fewer than `limit` come only if the index names no more: those that are over, or left out as unreadable, do not count.
  */
 export async function readActiveJobs(table: Table, page: ActivePage): Promise<JobRecord[]> {
   const jobs: JobRecord[] = [];
@@ -72,7 +80,7 @@ async function readRecords(table: Table, jobIds: readonly string[]): Promise<Job
   const records: JobRecord[] = [];
   for (let from = 0; from < jobIds.length; from += BATCH_ITEMS_MAX) {
     const keys = jobIds.slice(from, from + BATCH_ITEMS_MAX).map(jobKey);
-    records.push(...(await readBatch(table, { Keys: keys, ConsistentRead: true, ...projection(['record']) })));
+    records.push(...(await readBatch(table, { Keys: keys, ConsistentRead: true, ...projection(['pk', 'record']) })));
   }
   return records;
 }
@@ -83,12 +91,23 @@ async function readBatch(table: Table, batch: KeysAndAttributes): Promise<JobRec
   for (let round = 1; round <= BATCH_ROUNDS_MAX; round += 1) {
     const command: BatchGetItemCommand = new BatchGetItemCommand({ RequestItems: { [table.tableName]: unread } });
     const answer = await table.client.send(command).catch((error: unknown) => throwAwsError('BatchGetItem', error));
-    records.push(...(answer.Responses?.[table.tableName] ?? []).map(parseRecord));
+    records.push(...(answer.Responses?.[table.tableName] ?? []).flatMap((item) => readable(table, item)));
     unread = answer.UnprocessedKeys?.[table.tableName];
     if (unread === undefined) return records;
     await table.pause(pauseMs(round));
   }
   throw new AwsError('BatchGetItem', { name: 'ThrottlingException' });
+}
+
+/** The record of an item, if it can be read: the others must not wait for one that cannot. */
+function readable(table: Table, item: Item): JobRecord[] {
+  try {
+    return [parseRecord(item)];
+  } catch (error) {
+    if (table.onUnreadable === undefined) throw error;
+    table.onUnreadable(jobIdOfItem(item));
+    return [];
+  }
 }
 
 function byAge(a: JobRecord, b: JobRecord): number {

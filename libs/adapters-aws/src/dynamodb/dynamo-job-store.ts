@@ -22,7 +22,7 @@ import {
 import { randomUUID } from 'node:crypto';
 import { throwAwsError } from '../aws-error.ts';
 import type { AwsOperation } from '../aws-operation.ts';
-import { readActiveJobs } from './active-jobs.ts';
+import { readActiveJobs, type OnUnreadable } from './active-jobs.ts';
 import { projection } from './attributes.ts';
 import { putClaim } from './claim-item.ts';
 import { parseStoredJob, putJob, STORED_JOB_ATTRIBUTES, updateJob, updateProgress } from './job-item.ts';
@@ -56,6 +56,8 @@ export type DynamoJobStoreOptions = {
   pools: Readonly<Record<string, number>>;
   /** Waits between tries; a timer unless said otherwise. */
   pause?: Pause;
+  /** `listActive` tells it of a record that cannot be read and leaves that out. Without it such a record is an error. */
+  onUnreadable?: OnUnreadable;
 };
 
 /**
@@ -74,6 +76,7 @@ export class DynamoJobStore implements JobStore {
   readonly #tableName: string;
   readonly #pools: Readonly<Record<string, number>>;
   readonly #pause: Pause;
+  readonly #onUnreadable: OnUnreadable | undefined;
 
   constructor(client: DynamoDBClient, options: DynamoJobStoreOptions) {
     for (const [pool, slots] of Object.entries(options.pools)) {
@@ -85,6 +88,7 @@ export class DynamoJobStore implements JobStore {
     this.#tableName = options.tableName;
     this.#pools = options.pools;
     this.#pause = options.pause ?? pauseByTimer;
+    this.#onUnreadable = options.onUnreadable;
   }
 
   async create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult> {
@@ -147,10 +151,13 @@ export class DynamoJobStore implements JobStore {
 
   async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
     const table = { client: this.#client, tableName: this.#tableName, pause: this.#pause };
-    return readActiveJobs(table, {
-      limit: page.limit,
-      after: page.after === undefined ? null : activeAtOf(page.after),
-    });
+    return readActiveJobs(
+      { ...table, onUnreadable: this.#onUnreadable },
+      {
+        limit: page.limit,
+        after: page.after === undefined ? null : activeAtOf(page.after),
+      },
+    );
   }
 
   async room(pool: string): Promise<Room> {

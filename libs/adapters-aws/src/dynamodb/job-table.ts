@@ -34,6 +34,7 @@ export const ACTIVE_SHARDS: readonly string[] = Array.from({ length: JOB_TABLE.a
 /** Milliseconds since 1970 in a sort key: enough for every date that JavaScript knows, so that text sorts as time. */
 const TIME_DIGITS = 16;
 const SEQUENCE_DIGITS = 10;
+const JOB_KEY = 'job#';
 
 /** The table for an emulator: all but the expiry, which is another call and which emulators do not keep to. */
 export function jobTableDefinition(tableName: string): CreateTableCommandInput {
@@ -59,7 +60,12 @@ export function jobTableDefinition(tableName: string): CreateTableCommandInput {
 }
 
 export function jobKey(jobId: string): ItemKey {
-  return key(`job#${jobId}`, 'job');
+  return key(`${JOB_KEY}${jobId}`, 'job');
+}
+
+/** The job id in the key of a job's item; empty if it has none. */
+export function jobIdOfItem(item: Item): string {
+  return item[JOB_TABLE.partitionKey]?.S?.slice(JOB_KEY.length) ?? '';
 }
 
 export function claimKey(keyDigest: string): ItemKey {
