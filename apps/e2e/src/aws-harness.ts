@@ -113,6 +113,7 @@ async function startPlatform(
     workerEnv: {
       SWEEP_INTERVAL_MS: '2000',
       LOOK_AGAIN_MS: '3000',
+      FULL_REDELIVER_MS: '5000',
       POLICY: JSON.stringify({ ...SHORT_POLICY, ...policy }),
       ...options.workerEnv,
     },

@@ -1,6 +1,7 @@
 import { environmentSentences, numberVariable, platformEnvSchema, textVariable } from '@bpi/adapters-aws';
 import { AWS_POLICY, assertPolicy, type JobPolicy } from '@bpi/jobs';
 import { z } from 'zod';
+import { AWS_FULL_REDELIVER_MS } from './dispatch-loop.ts';
 
 const ms = z.int().nonnegative();
 
@@ -58,6 +59,8 @@ const envSchema = platformEnvSchema.extend({
   SWEEP_INTERVAL_MS: numberVariable(100, 3_600_000).default(15_000),
   /** A job in flight that no event told of is looked at this often; the sweep looks too. */
   LOOK_AGAIN_MS: numberVariable(100, 3_600_000).default(60_000),
+  /** How long the message of a job rests that waits for a slot (the worker remembers it meanwhile). */
+  FULL_REDELIVER_MS: numberVariable(1_000, 12 * 3_600_000).default(AWS_FULL_REDELIVER_MS),
   /** How long a wake-up may take to claim and launch before another worker gets it. */
   DISPATCH_VISIBILITY_MS: numberVariable(1_000, 600_000).default(90_000),
 });

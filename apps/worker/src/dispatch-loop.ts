@@ -19,15 +19,15 @@ export type DispatchSettings = {
   redeliverMs: number;
 };
 
-/** `fullRedeliverMs` on AWS. */
-export const AWS_FULL_REDELIVER_MS = 60 * 60 * 1_000;
+/** `fullRedeliverMs` on AWS: what a worker remembered that is gone does not count as waiting for much longer. */
+export const AWS_FULL_REDELIVER_MS = 15 * 60 * 1_000;
 
 /**
  * How often one message may be received while nothing is wrong: once for each `AWS_FULL_REDELIVER_MS` until the default
  * start deadline (24 h), and as often again for claims that were lost to somebody faster and workers that ended. The
- * queue's maxReceiveCount has to be well above it; a longer start deadline needs more, one for each hour.
+ * queue's maxReceiveCount has to be well above it (SQS allows 1,000); a longer start deadline needs more.
  */
-export const RECEIVES_WHILE_HEALTHY_MAX = 50;
+export const RECEIVES_WHILE_HEALTHY_MAX = 200;
 
 type Dispatcher = LoopTools & { watch: JobWatch; settings: DispatchSettings; waiting: WaitingClaims };
 

@@ -4,7 +4,6 @@ import { DynamoJobStore, EcsTaskRunner, openAwsClients, S3ObjectStore, SqsJobQue
 import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
 import { systemClock, type AdvanceContext } from '@bpi/jobs';
 import { parseAwsConfig, type AwsWorkerConfig } from './config.aws.ts';
-import { AWS_FULL_REDELIVER_MS } from './dispatch-loop.ts';
 import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
@@ -74,7 +73,7 @@ function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSet
       receiveWaitMs: 20_000,
       fullWaitMs: 5_000,
       fullPauseMs: 1_000,
-      fullRedeliverMs: AWS_FULL_REDELIVER_MS,
+      fullRedeliverMs: config.FULL_REDELIVER_MS,
       redeliverMs: 5_000,
     },
     watch: { followUpMs: 2_000, lookAgainMs: config.LOOK_AGAIN_MS },

@@ -11,6 +11,8 @@ export const REQUIRED_SETTINGS = {
      */
     managedDraining: 'DISABLED',
   },
+  /** A wake-up is received once in a while as long as its job waits for a slot; SQS allows no more. */
+  jobQueue: { maxReceiveCount: 1_000 },
   agent: {
     /** The task's volumes hold a patient's data until this clean-up. By default three hours; a minute is the least. */
     ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION: '1m',
