@@ -31,10 +31,23 @@ describe('the event loop', () => {
     const { jobId } = await bench.queued(1);
     bench.runner.emit({ kind: 'changed', jobId, epoch: 1 });
     await until(() => bench.runner.launched.includes(jobId));
-    bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction: 0.5, step: 'predict' });
+    bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction: 0.5, step: 'predict', atMs: null });
     await until(async () => (await bench.context.store.get(jobId))?.progress?.fraction === 0.5);
-    bench.runner.emit({ kind: 'progress', jobId, epoch: 2, fraction: 0.6, step: 'predict' });
+    bench.runner.emit({ kind: 'progress', jobId, epoch: 2, fraction: 0.6, step: 'predict', atMs: null });
     await until(() => bench.count('task.event.dropped') === 1);
+  });
+
+  it('does not go back to progress that was told earlier and came later', async () => {
+    await start();
+    const { jobId } = await bench.queued(1);
+    bench.runner.emit({ kind: 'changed', jobId, epoch: 1 });
+    await until(() => bench.runner.launched.includes(jobId));
+    const told = (fraction: number, atMs: number) =>
+      bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction, step: 'predict', atMs });
+    told(0.5, 2_000);
+    told(0.4, 1_000);
+    await until(() => bench.count('task.event.dropped') === 1);
+    expect((await bench.context.store.get(jobId))?.progress?.fraction).toBe(0.5);
   });
 
   it('goes on after progress that could not be stored', async () => {
@@ -47,8 +60,8 @@ describe('the event loop', () => {
     bench.tools.context = { ...bench.context, store: { ...bound(store), recordProgress } };
     await start();
     const { jobId } = await bench.queued(1);
-    bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction: 0.5, step: 'predict' });
-    bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction: 0.5, step: 'predict' });
+    bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction: 0.5, step: 'predict', atMs: null });
+    bench.runner.emit({ kind: 'progress', jobId, epoch: 1, fraction: 0.5, step: 'predict', atMs: null });
     await until(() => bench.count('task.event.dropped') === 1);
     expect({ failed: bench.count('loop.failed'), streams: bench.runner.streams }).toEqual({ failed: 1, streams: 1 });
   });

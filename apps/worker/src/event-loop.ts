@@ -38,8 +38,9 @@ async function readStream({ context, signal }: LoopTools, watch: JobWatch, strea
 
 async function noteProgress(context: AdvanceContext, event: Extract<TaskEvent, { kind: 'progress' }>): Promise<void> {
   const { jobId, epoch, fraction, step } = event;
+  const atMs = event.atMs ?? context.clock.nowMs();
   try {
-    const noted = await context.store.recordProgress(jobId, epoch, { fraction, step, atMs: context.clock.nowMs() });
+    const noted = await context.store.recordProgress(jobId, epoch, { fraction, step, atMs });
     if (!noted) context.log('task.event.dropped', { reason: 'not_current' });
   } catch (error) {
     context.log('loop.failed', { loop: 'events', ...errorFields(error) });

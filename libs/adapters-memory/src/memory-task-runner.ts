@@ -123,7 +123,7 @@ export class MemoryTaskRunner implements TaskRunner {
 
   /** Sends a progress event and nothing else. */
   progress(jobId: JobId, epoch: number, made: { fraction: number; step: string }): void {
-    this.#world.emit({ kind: 'progress', jobId, epoch, ...made });
+    this.#world.emit({ kind: 'progress', jobId, epoch, ...made, atMs: null });
   }
 
   /** Launches of new tasks of this job are refused with the code; null ends that. */

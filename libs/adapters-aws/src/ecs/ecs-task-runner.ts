@@ -118,7 +118,7 @@ export class EcsTaskRunner implements TaskRunner {
       let failure: unknown = null;
       for (const message of await this.#receive(signal)) {
         try {
-          yield* await this.#eventsOf(parseTaskNews(message.Body, this.#settings.cluster));
+          yield* await this.#eventsOf(parseTaskNews(message.Body, this.#settings.cluster), sentAtMs(message));
           await this.#delete(message);
         } catch (error) {
           // It comes again by itself; those received with it must not have to.
@@ -151,13 +151,13 @@ export class EcsTaskRunner implements TaskRunner {
     return described === undefined ? this.#pictures.stopped(taskArn) : this.#pictures.newest(described);
   }
 
-  async #eventsOf(news: TaskNews): Promise<TaskEvent[]> {
+  async #eventsOf(news: TaskNews, atMs: number | null): Promise<TaskEvent[]> {
     switch (news.kind) {
       case 'task':
         this.#pictures.newest(news.task);
         return [{ kind: 'changed', jobId: news.jobId, epoch: news.epoch }];
       case 'progress':
-        return [news];
+        return [{ ...news, atMs }];
       case 'heartbeat':
         return [{ kind: 'changed', jobId: news.jobId, epoch: news.epoch }];
       case 'interruption':
@@ -193,6 +193,7 @@ export class EcsTaskRunner implements TaskRunner {
       MaxNumberOfMessages: RECEIVE.max,
       WaitTimeSeconds: RECEIVE.waitS,
       VisibilityTimeout: RECEIVE.visibilityS,
+      MessageSystemAttributeNames: ['SentTimestamp'],
     });
     try {
       const { Messages } = await this.#sqs.send(command, { abortSignal: signal });
@@ -206,4 +207,10 @@ export class EcsTaskRunner implements TaskRunner {
     const command = new DeleteMessageCommand({ QueueUrl: this.#settings.taskEventsQueueUrl, ReceiptHandle });
     await this.#sqs.send(command).catch((error: unknown) => unlessNotOurs('DeleteMessage', error));
   }
+}
+
+/** By SQS's clock; a message may be delivered after one that was sent later. */
+function sentAtMs({ Attributes }: Message): number | null {
+  const atMs = Number(Attributes?.SentTimestamp ?? Number.NaN);
+  return Number.isSafeInteger(atMs) ? atMs : null;
 }

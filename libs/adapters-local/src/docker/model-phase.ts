@@ -143,7 +143,7 @@ async function lookRepeatedly(drive: Drive, ended: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await delay(pollIntervalMs, undefined, { signal }).catch(() => undefined); // ended: one last look
     const progress = await tail.read();
-    if (progress !== null) context.emit({ kind: 'progress', ...folder.id, ...progress });
+    if (progress !== null) context.emit({ kind: 'progress', ...folder.id, ...progress, atMs: null });
     if (signal.aborted) return;
     try {
       if (await folder.stopWanted()) await drive.container.stop(stopGraceMs);

@@ -43,7 +43,8 @@ export type Observation =
 export type TaskEvent =
   /** Something happened to the task: look at the job. */
   | { kind: 'changed'; jobId: JobId; epoch: number }
-  | { kind: 'progress'; jobId: JobId; epoch: number; fraction: number; step: string };
+  /** `atMs`: when it was told, milliseconds since 1970, where events may overtake each other; null = just now. */
+  | { kind: 'progress'; jobId: JobId; epoch: number; fraction: number; step: string; atMs: number | null };
 
 export type ListedTask = { jobId: JobId; epoch: number; ref: TaskRef; live: boolean };
 
