@@ -10,7 +10,7 @@ import { liveTasks, type SimulatedTask } from './simulated-tasks.ts';
 const SLOTS = 2;
 /** Few enough that each has time for two vain attempts in the first pool: those that wait longest go first. */
 const JOBS = 4;
-const START_DEADLINE_MS = 15_000;
+const START_DEADLINE_MS = 20_000;
 /** A task that finds no machine for so long is stopped, and tried again. */
 const PLACEMENT_TIMEOUT_MS = 2_500;
 
@@ -23,6 +23,7 @@ describe('the AWS composition without a machine', () => {
       engine: tasks.engine,
       slots: SLOTS,
       workers: 2,
+      workerEnv: { SWEEP_INTERVAL_MS: '500' },
       apiEnv: { START_DEADLINE_MS: String(START_DEADLINE_MS) },
       // Else a deadline so near moves every job to the steadier pool at once.
       policy: { placementTimeoutMs: PLACEMENT_TIMEOUT_MS, steadyBeforeDeadlineMs: 0 },

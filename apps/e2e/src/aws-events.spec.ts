@@ -52,7 +52,7 @@ describe('the task-events queue', () => {
     const { job_id: jobId } = await harness.client.infer({ inputPath: harness.input('plain'), model: 'echo' });
     const completed = await harness.finish(jobId);
     expect(completed).toMatchObject({ status: 'completed', attempt: 1 });
-    const before = await harness.record(jobId);
+    const before = await harness.projected(jobId);
     const nobody = randomUUID();
     const { clusterArn } = harness.platform.simulator;
     for (const body of [

@@ -20,6 +20,8 @@ export type AwsHarness = {
   finish: (jobId: string, withinMs?: number) => Promise<StatusBody>;
   /** The stored record, past the API. */
   record: (jobId: string) => Promise<JobRecord>;
+  /** The record once the job's result is shown at its last place too, which follows its end within moments. */
+  projected: (jobId: string) => Promise<JobRecord>;
   /** The instance that holds a task of the job's current attempt; throws if none does within some seconds. */
   instanceOf: (jobId: string) => Promise<SimulatedInstance>;
   /** The emulator's own services, past whatever stands in front of them for API and workers. */
@@ -80,6 +82,11 @@ export async function startAwsHarness(options: AwsHarnessOptions = {}): Promise<
         withinMs,
       ),
     record,
+    projected: (jobId) =>
+      until(
+        () => record(jobId),
+        ({ endedVersion, projectedVersion }) => endedVersion !== null && projectedVersion === endedVersion,
+      ),
     instanceOf: (jobId) => untilPlaced(platform, async () => (await record(jobId)).attempt?.task ?? null),
     services,
     log: (name) => readFile(join(dataDir, 'logs', `${name}.log`), 'utf8'),

@@ -69,7 +69,7 @@ describe('an attempt that was given up and goes on', () => {
     const jobId = await runningZombie();
     await loseMachineOf(jobId);
     expect(await harness.finish(jobId)).toMatchObject({ status: 'completed', attempt: 2 });
-    const record = await harness.record(jobId);
+    const record = await harness.projected(jobId);
     const before = await published(jobId);
     expect(await zombieEnds(jobId)).toMatchObject({ epoch: 1, report: 'stored' });
     await afterTwoSweeps();

@@ -49,10 +49,6 @@ export class FaultProxy {
     return this.#calls;
   }
 
-  get faults(): number {
-    return Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-  }
-
   /** From now on this share of all calls goes wrong, from 0 to 1. */
   misbehave(share: number): void {
     this.#share = share;

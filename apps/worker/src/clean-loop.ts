@@ -15,7 +15,7 @@ export type CleanSettings = {
 export async function cleanLoop(tools: LoopTools, settings: CleanSettings): Promise<void> {
   let pass: ReturnType<typeof removeForgottenInputs> | null = null;
   const round = async () => {
-    pass ??= removeForgottenInputs(tools.context);
+    pass ??= removeForgottenInputs(tools.context, () => tools.liveness.busy('clean'));
     const ended = await pass.next().catch((error: unknown) => {
       pass = null;
       throw error;

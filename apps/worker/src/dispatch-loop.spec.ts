@@ -16,7 +16,6 @@ const SETTINGS: DispatchSettings = {
   receiveMax: 10,
   receiveWaitMs: 20_000,
   fullWaitMs: 60_000,
-  fullPauseMs: 1,
   fullRedeliverMs: AWS_FULL_REDELIVER_MS,
   redeliverMs: 5_000,
 };
@@ -46,8 +45,10 @@ function start(change: Partial<AdvanceContext> = {}, settings: Partial<DispatchS
     },
   };
   const context = { ...bench.context, queue: noted, ...change };
-  const roomMade = new Notifier();
-  watch = new JobWatch(context, { followUpMs: 1, lookAgainMs: 60_000 }, () => roomMade.notify());
+  const roomMade = { dispatch: new Notifier(), waiting: new Notifier() };
+  watch = new JobWatch(context, { followUpMs: 1, lookAgainMs: 60_000 }, () => {
+    for (const loop of Object.values(roomMade)) loop.notify();
+  });
   bench.run(dispatchLoop({ ...bench.tools, context }, watch, roomMade, { ...SETTINGS, ...settings }));
 }
 
@@ -81,19 +82,31 @@ describe('the dispatch loop', () => {
     expect(received).toEqual([{ jobId: jobIdOf(1), count: 1 }]);
   });
 
-  it('receives a job of a full pool once in an hour, and those behind it get their turn', async () => {
+  it('receives a job of a full pool once in a quarter of an hour, and those behind it get their turn', async () => {
     start();
     await fillSpot();
     const waiting = await submitted(2);
-    for (let n = 10; n < 22; n += 1) {
-      await allReceived(n);
-      bench.clock.advance(SETTINGS.redeliverMs);
+    const steps = 12;
+    for (let n = 0; n < steps; n += 1) {
+      await allReceived(10 + n);
+      bench.clock.advance(Math.floor(AWS_FULL_REDELIVER_MS / (steps + 1)));
     }
     expect(receivesOf(waiting)).toHaveLength(1);
     bench.clock.advance(AWS_FULL_REDELIVER_MS);
     await allReceived(22);
     expect(receivesOf(waiting)).toHaveLength(2);
     expect(bench.runner.launched).not.toContain(waiting);
+  });
+
+  it('does not let a job whose pool has room wait for many behind which it stands', async () => {
+    await bench.close();
+    bench = await makeBench({ spot: 1, steady: 1 });
+    const ahead = 100;
+    for (let n = 1; n <= ahead; n += 1) await submitted(n);
+    const last = await submitted(ahead + 1, 'steady');
+    start();
+    await launched(last); // within 10 s, which a pause after each full round would exceed
+    expect(received.length).toBe(ahead + 1);
   });
 
   it('starts the job that waits longest as soon as a slot of its pool is free, and removes its message', async () => {
@@ -115,13 +128,14 @@ describe('the dispatch loop', () => {
     start();
     await fillSpot();
     const waiting = await submitted(2);
-    for (let passed = 0; passed <= 24; passed += 1) {
+    const rests = Math.ceil((24 * hour) / AWS_FULL_REDELIVER_MS);
+    for (let passed = 0; passed <= rests; passed += 1) {
       await allReceived(10 + passed);
-      bench.clock.advance(hour);
+      bench.clock.advance(AWS_FULL_REDELIVER_MS);
     }
     await until(async () => (await bench.context.store.get(waiting))?.job.phase === 'failed');
     const counts = receivesOf(waiting).map(({ count }) => count);
-    expect(Math.max(...counts)).toBeGreaterThanOrEqual(20);
+    expect(Math.max(...counts)).toBeGreaterThanOrEqual(rests - 4);
     expect(2 * Math.max(...counts)).toBeLessThanOrEqual(RECEIVES_WHILE_HEALTHY_MAX);
   });
 

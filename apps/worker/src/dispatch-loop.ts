@@ -11,8 +11,6 @@ export type DispatchSettings = {
   receiveWaitMs: number;
   /** Sleep while there is no room for anything, unless a job ends before. */
   fullWaitMs: number;
-  /** Pause after a round in which no job could be started for lack of room in its own pool. */
-  fullPauseMs: number;
   /** The message of a job that waits for a slot rests this long; the job is remembered, and the sweep looks after it. */
   fullRedeliverMs: number;
   /** A message whose job could not be brought on comes back after this. */
@@ -39,25 +37,29 @@ type Dispatcher = LoopTools & { watch: JobWatch; settings: DispatchSettings; wai
 export async function dispatchLoop(
   tools: LoopTools,
   watch: JobWatch,
-  roomMade: Notifier,
+  roomMade: Readonly<Record<'dispatch' | 'waiting', Notifier>>,
   settings: DispatchSettings,
 ): Promise<void> {
   const dispatcher: Dispatcher = { ...tools, watch, settings, waiting: new WaitingClaims() };
-  const loop = { failedPauseMs: settings.redeliverMs, wake: roomMade };
-  await Promise.all([
-    runLoop(tools, { ...loop, name: 'dispatch', round: () => receive(dispatcher) }),
-    runLoop(tools, { ...loop, name: 'waiting', round: () => startWaiting(dispatcher) }),
-  ]);
+  const failedPauseMs = settings.redeliverMs;
+  const rounds = { dispatch: receive, waiting: startWaiting } as const;
+  const loop = (name: keyof typeof rounds) =>
+    runLoop(tools, { name, round: () => rounds[name](dispatcher), wake: roomMade[name], failedPauseMs });
+  await Promise.all([loop('dispatch'), loop('waiting')]);
 }
 
 async function receive(dispatcher: Dispatcher): Promise<number> {
   const { context, settings, signal } = dispatcher;
-  const free = [...(await freeByPool(dispatcher)).values()].reduce((sum, slots) => sum + slots, 0);
-  if (free === 0) return settings.fullWaitMs;
-  const max = Math.min(free, settings.receiveMax);
-  const deliveries = await context.queue.receive({ max, waitMs: settings.receiveWaitMs, signal });
-  const results = await Promise.all(deliveries.map((delivery) => dispatch(dispatcher, delivery)));
-  return results.length > 0 && results.every((result) => result === 'full') ? settings.fullPauseMs : 0;
+  const free = await freeByPool(dispatcher);
+  if ([...free.values()].every((slots) => slots === 0)) return settings.fullWaitMs;
+  // As many as there may be: those of a full pool stand before those of one that has room.
+  const deliveries = await context.queue.receive({
+    max: settings.receiveMax,
+    waitMs: settings.receiveWaitMs,
+    signal,
+  });
+  await Promise.all(deliveries.map((delivery) => dispatch(dispatcher, delivery)));
+  return 0;
 }
 
 /** Its own loop, since a receive waits long and does not hear of a slot that became free. */

@@ -13,8 +13,8 @@ export type Health = {
 /** `/health/live`: no loop hangs. `/health/ready`: what the worker depends on answers too. Loopback only. */
 export function startHealth(port: number, health: Health, readinessTimeoutMs = READINESS_TIMEOUT_MS): Promise<Server> {
   let asking: Promise<void> | null = null;
-  /** One question at a time: those that get no answer must not pile up. */
-  const ready = () => (asking ??= health.ready().finally(() => (asking = null)));
+  /** One question at a time, and none for ever: those that get no answer must not pile up. */
+  const ready = () => (asking ??= withinTime(health.ready(), readinessTimeoutMs).finally(() => (asking = null)));
   const server = createServer((request, response) => {
     const answer = (status: number, word: string) =>
       response.writeHead(status, { 'content-type': 'text/plain' }).end(`${word}\n`);
@@ -22,7 +22,7 @@ export function startHealth(port: number, health: Health, readinessTimeoutMs = R
       if (health.isLive()) answer(200, 'live');
       else answer(503, 'a loop hangs');
     } else if (request.url === '/health/ready')
-      withinTime(ready(), readinessTimeoutMs).then(
+      ready().then(
         () => answer(200, 'ready'),
         () => answer(503, 'not ready'),
       );

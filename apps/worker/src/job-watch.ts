@@ -15,16 +15,16 @@ export type WatchSettings = {
 export class JobWatch {
   readonly #context: AdvanceContext;
   readonly #settings: WatchSettings;
-  readonly #onLook: () => void;
+  readonly #onMoved: () => void;
   readonly #running = new Map<JobId, Promise<Advanced>>();
   readonly #timers = new Map<JobId, { dueMs: number; timer: NodeJS.Timeout }>();
   #closed = false;
 
-  /** @param onLook called after every look: a slot may have become free. */
-  constructor(context: AdvanceContext, settings: WatchSettings, onLook: () => void) {
+  /** @param onMoved called after a look that changed something, or failed: a slot may have become free. */
+  constructor(context: AdvanceContext, settings: WatchSettings, onMoved: () => void) {
     this.#context = context;
     this.#settings = settings;
-    this.#onLook = onLook;
+    this.#onMoved = onMoved;
   }
 
   /** One step for this job, after the one that may be under way; none once closed. Rejects when `advance` does. */
@@ -64,13 +64,14 @@ export class JobWatch {
     try {
       const advanced = await advance(this.#context, jobId);
       this.#plan(jobId, advanced);
+      if (advanced.kind !== 'full' && advanced.kind !== 'waiting') this.#onMoved();
       return advanced;
     } catch (error) {
       this.lookLater(jobId, this.#settings.lookAgainMs);
+      this.#onMoved();
       throw error;
     } finally {
       this.#running.delete(jobId);
-      this.#onLook();
     }
   }
 

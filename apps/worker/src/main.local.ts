@@ -109,7 +109,6 @@ function settingsOf(config: WorkerConfig, objects: FsObjectStore, pools: readonl
       receiveMax: 10,
       receiveWaitMs: 20_000,
       fullWaitMs: 1_000,
-      fullPauseMs: 250,
       fullRedeliverMs: 60_000,
       redeliverMs: 1_000,
     },

@@ -72,7 +72,6 @@ function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSet
       receiveMax: 10,
       receiveWaitMs: 20_000,
       fullWaitMs: 5_000,
-      fullPauseMs: 1_000,
       fullRedeliverMs: config.FULL_REDELIVER_MS,
       redeliverMs: 5_000,
     },

@@ -10,7 +10,6 @@ const SETTINGS: WorkerSettings = {
     receiveMax: 10,
     receiveWaitMs: LONG_MS,
     fullWaitMs: LONG_MS,
-    fullPauseMs: 1,
     fullRedeliverMs: LONG_MS,
     redeliverMs: 1,
   },

@@ -20,6 +20,7 @@ export type Cleaned = { jobs: number; removed: number };
  */
 export async function* removeForgottenInputs(
   context: Pick<AdvanceContext, 'objects' | 'store' | 'clock' | 'log'>,
+  onJob: () => void = () => {},
 ): AsyncGenerator<Cleaned, void> {
   let round: Cleaned = { jobs: 0, removed: 0 };
   let failures = 0;
@@ -29,6 +30,7 @@ export async function* removeForgottenInputs(
     if (jobId === null || !isJobId(jobId) || jobId === seen) continue;
     seen = jobId;
     round.jobs += 1;
+    onJob();
     try {
       const isOld = context.clock.nowMs() - modifiedAtMs >= CLEAN_LIMITS.inputAgeMs;
       if (isOld && (await context.store.get(jobId)) === null) {

@@ -22,7 +22,7 @@ export type SweepRound = {
   /** Where to begin: behind this job, or at the oldest one. */
   after: SweepPosition | null;
   signal: AbortSignal;
-  /** Called after each job: a sweep of many is slow and does not hang. */
+  /** Called after each job and task: a sweep of many is slow and does not hang. */
   onJob?: () => void;
 };
 
@@ -35,7 +35,7 @@ export async function sweep(
   context: AdvanceContext,
   { after, signal, onJob = () => {} }: SweepRound,
 ): Promise<Swept & { next: SweepPosition | null }> {
-  const swept = { jobs: 0, woken: 0, orphans: await stopOrphansIfListed(context) };
+  const swept = { jobs: 0, woken: 0, orphans: await stopOrphansIfListed(context, onJob) };
   const freeByPool = new Map<string, number>();
   let position = after;
   for (let page = 0; page < SWEEP_LIMITS.pagesMax && !signal.aborted; page += 1) {
@@ -56,9 +56,9 @@ export async function sweep(
 }
 
 /** Cancels and deadlines must not wait for a runner that cannot list its tasks. */
-async function stopOrphansIfListed(context: AdvanceContext): Promise<number> {
+async function stopOrphansIfListed(context: AdvanceContext, onJob: () => void): Promise<number> {
   try {
-    return await stopOrphans(context);
+    return await stopOrphans(context, onJob);
   } catch (error) {
     context.log('loop.failed', { loop: 'orphans', ...errorFields(error) });
     return 0;
@@ -130,10 +130,11 @@ export async function removeLeftovers(context: AdvanceContext, jobId: JobId, due
 /**
  * Tasks are listed first and each job is read after that, so a claim made meanwhile is never taken for an orphan.
  */
-export async function stopOrphans(context: AdvanceContext): Promise<number> {
+export async function stopOrphans(context: AdvanceContext, onTask: () => void = () => {}): Promise<number> {
   let stopped = 0;
   for (const task of await context.runner.list()) {
     if (!task.live) continue;
+    onTask();
     try {
       if (await stopIfOrphan(context, task)) stopped += 1;
     } catch (error) {

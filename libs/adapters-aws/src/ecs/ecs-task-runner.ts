@@ -86,7 +86,7 @@ export class EcsTaskRunner implements TaskRunner {
     if (instanceId !== null) await this.#terminate(instanceId);
   }
 
-  /** Once: each call makes the group smaller by one, and an instance takes minutes to go. */
+  /** Once for each worker: each call makes the group smaller by one, and an instance takes minutes to go. */
   async #terminate(instanceId: string): Promise<void> {
     if (this.#terminated.has(instanceId)) return;
     await this.#calls.terminateInstance(instanceId);
@@ -172,8 +172,12 @@ export class EcsTaskRunner implements TaskRunner {
   async #stopTasksOn(instanceId: string): Promise<AttemptId[]> {
     const stopped: AttemptId[] = [];
     const containerInstances = await this.#calls.containerInstancesOf(instanceId);
-    // Else the next attempt of the same job may well land there.
-    if (containerInstances.length > 0) await this.#calls.drain(containerInstances);
+    // Else the next attempt of the same job may well land there. Stopping goes on without.
+    const drained = containerInstances.length === 0 ? Promise.resolve() : this.#calls.drain(containerInstances);
+    const failure = await drained.then(
+      () => null,
+      (error: unknown) => error,
+    );
     for (const containerInstance of containerInstances) {
       const arns = await this.#calls.listTaskArns({ containerInstance });
       for (const task of await this.#calls.describeTasks(arns)) {
@@ -184,6 +188,7 @@ export class EcsTaskRunner implements TaskRunner {
         stopped.push(attempt);
       }
     }
+    if (failure !== null) throw failure; // the warning comes again
     return stopped;
   }
 
