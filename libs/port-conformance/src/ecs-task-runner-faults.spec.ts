@@ -208,6 +208,22 @@ describe('events of ECS', () => {
     expect(events).toContainEqual({ kind: 'changed', jobId, epoch });
   });
 
+  it('stop what runs on a machine that is about to go also where it cannot be drained', async () => {
+    const faults = { seed: SEED, serverErrorRate: 1, operations: ['UpdateContainerInstancesState'] };
+    harness.simulator.useFaults(createFaultPlan(faults));
+    const reading = harness.runner.events(stopReading.signal)[Symbol.asyncIterator]();
+    const spec = harness.specOf('runs_until_stopped');
+    const ref = await harness.launched(spec);
+    await harness.seen(spec, 'running');
+    const machine = harness.simulator.instances.find(({ taskArns }) => taskArns.includes(ref));
+    harness.simulator.reclaim(machine?.instanceId ?? '', { noticeMs: 60_000 });
+    const broken = (async () => {
+      for (;;) if ((await reading.next()).done === true) return 'ended';
+    })();
+    await expect(broken).rejects.toMatchObject({ name: 'AwsError' });
+    expect(await harness.seen(spec, 'stopped')).toMatchObject({ cause: 'interrupted' });
+  });
+
   it('win over an answer that lags behind, and lose against a newer one', async () => {
     const spec = harness.specOf('runs_until_stopped');
     const ref = await harness.launched(spec);

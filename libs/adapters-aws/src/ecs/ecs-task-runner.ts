@@ -168,16 +168,20 @@ export class EcsTaskRunner implements TaskRunner {
     }
   }
 
-  /** ECS does not drain tasks that no service owns, so the two minutes of a Spot notice are ours to use. */
+  /**
+   * ECS does not drain tasks that no service owns, so the two minutes of a Spot notice are ours to use. The machine is
+   * drained meanwhile, or the next attempt may well land there; if that fails, the tasks are stopped all the same.
+   */
   async #stopTasksOn(instanceId: string): Promise<AttemptId[]> {
-    const stopped: AttemptId[] = [];
     const containerInstances = await this.#calls.containerInstancesOf(instanceId);
-    // Else the next attempt of the same job may well land there. Stopping goes on without.
-    const drained = containerInstances.length === 0 ? Promise.resolve() : this.#calls.drain(containerInstances);
-    const failure = await drained.then(
-      () => null,
-      (error: unknown) => error,
-    );
+    if (containerInstances.length === 0) return [];
+    const draining = this.#calls.drain(containerInstances);
+    const [stopped] = await Promise.all([this.#interrupt(containerInstances), draining]);
+    return stopped;
+  }
+
+  async #interrupt(containerInstances: readonly string[]): Promise<AttemptId[]> {
+    const stopped: AttemptId[] = [];
     for (const containerInstance of containerInstances) {
       const arns = await this.#calls.listTaskArns({ containerInstance });
       for (const task of await this.#calls.describeTasks(arns)) {
@@ -188,7 +192,6 @@ export class EcsTaskRunner implements TaskRunner {
         stopped.push(attempt);
       }
     }
-    if (failure !== null) throw failure; // the warning comes again
     return stopped;
   }
 
