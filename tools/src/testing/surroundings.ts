@@ -6,6 +6,7 @@ import { ensureDockerEngine } from '../docker/engine.ts';
 import { ensureNodeImage } from '../docker/node-base.ts';
 import { prepare } from '../prepare.ts';
 import { freePort } from '../run/free-port.ts';
+import { endCommands } from './run-command.ts';
 import { ensureTestPython } from './test-python.ts';
 
 export type Surroundings = {
@@ -38,9 +39,11 @@ export async function startSurroundings(options: {
     await emulator.stop();
     await engine.stop();
   };
-  // The commands under way get the terminal's Ctrl-C themselves; the engine and the emulator would stay.
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(name, () => void stop().finally(() => process.exit(1)));
+    process.once(name, () => {
+      endCommands();
+      void stop().finally(() => process.exit(1));
+    });
   }
   try {
     const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
