@@ -14,6 +14,7 @@ import { chooseDefaultModel, ConfigError, parseConfig } from './config.ts';
 import type { ReadinessCheck } from './health.controller.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import { startApi } from './start-api.ts';
+import { stopSignal } from './stop-signal.ts';
 
 /* The API on one machine: SQLite, a folder, no cloud. */
 
@@ -82,13 +83,6 @@ function failpointOf(chosen: SubmitStep | null): Failpoint {
   return (step) => {
     if (step === chosen) process.kill(process.pid, 'SIGKILL');
   };
-}
-
-async function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((settle) => {
-    process.once('SIGTERM', settle);
-    process.once('SIGINT', settle);
-  });
 }
 
 main().catch((error: unknown) => {

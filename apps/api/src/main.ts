@@ -9,6 +9,7 @@ import { parseAwsConfig } from './config.aws.ts';
 import type { ApiPorts } from './ports.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import { startApi } from './start-api.ts';
+import { stopSignal } from './stop-signal.ts';
 
 /* The API on AWS: DynamoDB, SQS, S3. Credentials come from the task's role. */
 
@@ -77,13 +78,6 @@ async function main(): Promise<void> {
   await api.close();
   clients.destroy();
   log('service.stopped', { service: 'api' });
-}
-
-async function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((settle) => {
-    process.once('SIGTERM', settle);
-    process.once('SIGINT', settle);
-  });
 }
 
 main().catch((error: unknown) => {

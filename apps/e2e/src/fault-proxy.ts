@@ -1,7 +1,7 @@
 /** A network and services that now and then do what AWS says they do: between API and workers and what they call. */
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
-import { answerWith, AwsProxy, type ProxiedCall } from './aws-proxy.ts';
+import { answerWith, AwsProxy, operationOf, type ProxiedCall } from './aws-proxy.ts';
 
 /**
  * `answer_lost`: the service does it, and the connection is cut. `not_sent`: the connection is cut before that.
@@ -63,8 +63,9 @@ export class FaultProxy {
 
   async #handle({ asked, answer, pass }: ProxiedCall): Promise<void> {
     this.#calls += 1;
-    const refusals = protocolOf(asked.headers);
-    switch (this.#draw(asked.headers)) {
+    const operation = operationOf(asked);
+    const refusals = protocolOf(operation);
+    switch (this.#draw(operation)) {
       case 'throttled':
         return refuse(asked, answer, refusals.throttled);
       case 'server_error':
@@ -86,9 +87,9 @@ export class FaultProxy {
     }
   }
 
-  #draw(headers: IncomingHttpHeaders): FaultKind | null {
+  #draw(operation: string): FaultKind | null {
     if (this.#random() >= this.#share) return null;
-    const kinds = FAULT_KINDS.filter((kind) => kind !== 'delivered_again' || isDelete(headers));
+    const kinds = FAULT_KINDS.filter((kind) => kind !== 'delivered_again' || operation === 'sqs:DeleteMessage');
     const kind = kinds[Math.floor(this.#random() * kinds.length)] ?? null;
     if (kind !== null) this.counts[kind] += 1;
     return kind;
@@ -114,42 +115,34 @@ function xml(status: number, code: string, wrap: (error: string) => string): Ref
   return { status, contentType: 'application/xml', body: `<?xml version="1.0" encoding="UTF-8"?>${wrap(error)}` };
 }
 
-const DYNAMODB: Protocol = {
-  throttled: json(400, 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException'),
-  serverError: json(500, 'com.amazonaws.dynamodb.v20120810#InternalServerError'),
-};
-const SQS: Protocol = {
-  throttled: json(400, 'com.amazonaws.sqs#RequestThrottled'),
-  serverError: json(500, 'com.amazon.coral.service#InternalFailure'),
-};
-const ECS: Protocol = {
-  throttled: json(400, 'ThrottlingException'),
-  serverError: json(500, 'ServerException'),
-};
-const S3: Protocol = {
-  throttled: xml(503, 'SlowDown', (error) => error),
-  serverError: xml(500, 'InternalError', (error) => error),
-};
-const AUTO_SCALING: Protocol = {
-  throttled: xml(400, 'Throttling', (error) => `<ErrorResponse>${error}</ErrorResponse>`),
-  serverError: xml(500, 'InternalFailure', (error) => `<ErrorResponse>${error}</ErrorResponse>`),
+/** By the services that `operationOf` names. */
+const PROTOCOLS: Readonly<Record<string, Protocol>> = {
+  dynamodb: {
+    throttled: json(400, 'com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException'),
+    serverError: json(500, 'com.amazonaws.dynamodb.v20120810#InternalServerError'),
+  },
+  sqs: {
+    throttled: json(400, 'com.amazonaws.sqs#RequestThrottled'),
+    serverError: json(500, 'com.amazon.coral.service#InternalFailure'),
+  },
+  ecs: {
+    throttled: json(400, 'ThrottlingException'),
+    serverError: json(500, 'ServerException'),
+  },
+  s3: {
+    throttled: xml(503, 'SlowDown', (error) => error),
+    serverError: xml(500, 'InternalError', (error) => error),
+  },
+  autoscaling: {
+    throttled: xml(400, 'Throttling', (error) => `<ErrorResponse>${error}</ErrorResponse>`),
+    serverError: xml(500, 'InternalFailure', (error) => `<ErrorResponse>${error}</ErrorResponse>`),
+  },
 };
 
-function protocolOf(headers: IncomingHttpHeaders): Protocol {
-  const target = targetOf(headers);
-  if (target.startsWith('DynamoDB_')) return DYNAMODB;
-  if (target.startsWith('AmazonSQS.')) return SQS;
-  if (target.startsWith('AmazonEC2ContainerService')) return ECS;
-  return headers['content-type']?.startsWith('application/x-www-form-urlencoded') === true ? AUTO_SCALING : S3;
-}
-
-function isDelete(headers: IncomingHttpHeaders): boolean {
-  return targetOf(headers) === 'AmazonSQS.DeleteMessage';
-}
-
-function targetOf(headers: IncomingHttpHeaders): string {
-  const target = headers['x-amz-target'];
-  return typeof target === 'string' ? target : '';
+function protocolOf(operation: string): Protocol {
+  const protocol = PROTOCOLS[operation.split(':')[0] ?? ''];
+  if (protocol === undefined) throw new Error(`a call of an unknown service (${operation}): give it its words`);
+  return protocol;
 }
 
 /** Mulberry32: numbers from 0 to 1, the same for the same seed. */

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { ModelEnd } from '@bpi/job-contract';
-import { exceedsLimits, hasCode } from '@bpi/model-files';
+import { exceedsLimits } from '@bpi/model-files';
 import type { TaskState } from './task-metadata.ts';
 import { firstOf, pollTask, type TaskWatch } from './task-watch.ts';
 import type { WorkFolder } from './work-folder.ts';
@@ -103,13 +103,6 @@ async function untilOutgrown(
 }
 
 async function exceedsAny(folders: readonly string[], bytesMax: number): Promise<boolean> {
-  for (const folder of folders) {
-    const exceeds = await exceedsLimits(folder, bytesMax).catch((error: unknown) => {
-      // Folders nested so deep that no path reaches them: anything may lie there.
-      if (hasCode(error, 'ENAMETOOLONG')) return true;
-      throw error;
-    });
-    if (exceeds) return true;
-  }
+  for (const folder of folders) if (await exceedsLimits(folder, bytesMax)) return true;
   return false;
 }

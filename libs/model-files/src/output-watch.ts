@@ -1,6 +1,6 @@
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode, unlessMissing } from './error-code.ts';
+import { hasCode, unlessMissing } from './error-code.ts';
 
 export const OUTPUT_LIMITS = {
   /** A model leaves a handful of files; more is a fault of its own and would make measuring slow. */
@@ -9,7 +9,7 @@ export const OUTPUT_LIMITS = {
 } as const;
 
 /** Why an entry cannot be looked at although it is there. */
-const CLOSED_CODES: readonly unknown[] = ['EACCES', 'ENAMETOOLONG'];
+const CLOSED_CODES = ['EACCES', 'ENAMETOOLONG'] as const;
 
 const BLOCK_BYTES = 512;
 
@@ -42,7 +42,7 @@ export async function exceedsLimits(folder: string, bytesMax: number): Promise<b
 }
 
 function whyNot(error: unknown): 'closed' | 'gone' {
-  if (CLOSED_CODES.includes(errorCode(error))) return 'closed';
+  if (hasCode(error, ...CLOSED_CODES)) return 'closed';
   unlessMissing(error);
   return 'gone';
 }

@@ -9,12 +9,11 @@ import { imageId, isNotFound } from './base-image.ts';
 import { DockerError } from './docker-error.ts';
 import { runCommand } from './host.ts';
 import type { HostEnvironment, Log } from './host.ts';
-import { imageEvents } from './image-events.ts';
+import { followBuild } from './image-events.ts';
 import { CONTENT_LABEL, type ModelImage } from './model-image.ts';
 
 const BUILD_TIMEOUT_MS = 5 * 60_000;
 const GIT_TIMEOUT_MS = 10_000;
-const TAIL_LINES = 15;
 
 const packageSchema = z.object({ version: z.string() });
 
@@ -93,26 +92,10 @@ async function build(docker: Docker, options: Build): Promise<void> {
         abortSignal: AbortSignal.timeout(BUILD_TIMEOUT_MS),
       },
     );
-    await follow(answer, options);
+    const whatToDo = (lastLines: string) => `mend what its last lines say and retry.\n${lastLines}`;
+    await followBuild(answer, { image, log: options.log, whatToDo });
   } finally {
     await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function follow(answer: NodeJS.ReadableStream, { image, log }: Build): Promise<void> {
-  const tail: string[] = [];
-  for await (const event of imageEvents(answer)) {
-    const text = event.error ?? event.stream ?? '';
-    tail.push(...text.split('\n').filter((line) => line.trim() !== ''));
-    tail.splice(0, tail.length - TAIL_LINES);
-    const step = /^Step (\d+\/\d+) : (\w+)/.exec(text);
-    if (step !== null) log(`${image}: step ${step[1]} ${step[2]}`);
-    if (event.error !== undefined) {
-      throw new DockerError(
-        'build_failed',
-        `Building ${image} failed: mend what its last lines say and retry.\n${tail.join('\n')}`,
-      );
-    }
   }
 }
 

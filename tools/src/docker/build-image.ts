@@ -2,16 +2,14 @@ import { cp, chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
-import { DockerError } from './docker-error.ts';
 import { runCommand, withoutCredentials } from './host.ts';
 import type { HostEnvironment, Log } from './host.ts';
-import { imageEvents } from './image-events.ts';
+import { followBuild } from './image-events.ts';
 
 /** Name of the host's CA bundle in a build context; a Dockerfile may copy it into a build stage, never further. */
 export const CA_FILE = 'host-ca.pem';
 
 const BUILD_TIMEOUT_MS = 20 * 60_000;
-const TAIL_LINES = 15;
 const PIP_TIMEOUT_MS = 10_000;
 const SYSTEM_CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
@@ -54,7 +52,7 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
         abortSignal: AbortSignal.timeout(BUILD_TIMEOUT_MS),
       },
     );
-    await follow(answer, request);
+    await followBuild(answer, { image: request.tag, log: request.log, whatToDo });
   } finally {
     await rm(context, { recursive: true, force: true });
   }
@@ -71,23 +69,12 @@ async function stage(context: string, { folder, files, environment }: BuildReque
   return readdir(context);
 }
 
-async function follow(answer: NodeJS.ReadableStream, { tag, log }: BuildRequest): Promise<void> {
-  const tail: string[] = [];
-  for await (const event of imageEvents(answer)) {
-    const text = event.error ?? event.stream ?? '';
-    tail.push(...text.split('\n').filter((line) => line.trim() !== ''));
-    tail.splice(0, tail.length - TAIL_LINES);
-    const step = /^Step (\d+\/\d+) : (\w+)/.exec(text);
-    if (step !== null) log(`${tag}: step ${step[1]} ${step[2]}`);
-    if (event.error !== undefined) {
-      throw new DockerError(
-        'build_failed',
-        `Building ${tag} failed: check that this machine reaches its package mirrors (and set HTTPS_PROXY, ` +
-          'PIP_INDEX_URL or SSL_CERT_FILE if it needs them), then retry. The last lines were:\n' +
-          withoutCredentials(tail.join('\n')),
-      );
-    }
-  }
+function whatToDo(lastLines: string): string {
+  return (
+    'check that this machine reaches its package mirrors (and set HTTPS_PROXY, ' +
+    'PIP_INDEX_URL or SSL_CERT_FILE if it needs them), then retry. The last lines were:\n' +
+    withoutCredentials(lastLines)
+  );
 }
 
 /** Proxies and pip indexes of the host. Docker predefines the proxies' names, which keeps them out of the history. */

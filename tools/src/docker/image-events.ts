@@ -1,3 +1,6 @@
+import { DockerError } from './docker-error.ts';
+import type { Log } from './host.ts';
+
 /** What we read of the lines that pull, build and import answer with (Docker Engine API: JSON objects, one a line). */
 export interface ImageEvent {
   stream?: string;
@@ -21,6 +24,29 @@ export async function* imageEvents(answer: NodeJS.ReadableStream): AsyncGenerato
   }
   const last = parseEvent(rest);
   if (last !== undefined) yield last;
+}
+
+/** The last lines that say why a build failed. */
+const TAIL_LINES = 15;
+
+/**
+ * Follows a build to its end, and logs its steps. @param whatToDo makes the sentence of a failure of its last lines.
+ * @throws DockerError `build_failed`
+ */
+export async function followBuild(
+  answer: NodeJS.ReadableStream,
+  { image, log, whatToDo }: { image: string; log: Log; whatToDo: (lastLines: string) => string },
+): Promise<void> {
+  const tail: string[] = [];
+  for await (const event of imageEvents(answer)) {
+    const text = event.error ?? event.stream ?? '';
+    tail.push(...text.split('\n').filter((line) => line.trim() !== ''));
+    tail.splice(0, tail.length - TAIL_LINES);
+    const step = /^Step (\d+\/\d+) : (\w+)/.exec(text);
+    if (step !== null) log(`${image}: step ${step[1]} ${step[2]}`);
+    if (event.error !== undefined)
+      throw new DockerError('build_failed', `Building ${image} failed: ${whatToDo(tail.join('\n'))}`);
+  }
 }
 
 function parseEvent(line: string): ImageEvent | undefined {
