@@ -43,8 +43,8 @@ export type Drive = {
   manifest: ModelManifest | null;
   /** Aborts when this worker closes or another one took over. */
   signal: AbortSignal;
-  /** The engine did not answer for a while: how a container ended meanwhile may be the engine's doing. */
-  engineLost: boolean;
+  /** Lost: it did not answer for a while, in this drive or an earlier one of the same look-out. */
+  engine: { lost: boolean };
 };
 
 /** Raised inside a drive when somebody wants the attempt to end. */

@@ -6,6 +6,7 @@ import { DriverLease } from './driver-lease.ts';
 import { ModelContainer } from './model-container.ts';
 import { runModel } from './model-phase.ts';
 import { noteCrash, runStage, signalStager, stagerIsAlive, STAGE_CRASHES_MAX } from './stager-process.ts';
+import { TaskRunnerError } from './task-runner-error.ts';
 
 const STANDBY_MS = 1_000;
 const RETRY_MS = { first: 250, max: 5_000 } as const;
@@ -17,6 +18,7 @@ const STAGER_POLL_MS = 25;
  */
 export async function lookAfter(context: DriveContext, folder: AttemptFolder, signal: AbortSignal): Promise<void> {
   let retryMs: number = RETRY_MS.first;
+  const engine = { lost: false };
   while ((await folder.task()) !== null && (await folder.ended()) === null) {
     const lease = await DriverLease.take(folder, context.clock);
     if (lease === null) {
@@ -24,9 +26,11 @@ export async function lookAfter(context: DriveContext, folder: AttemptFolder, si
       continue;
     }
     try {
-      await driveAttempt(context, folder, AbortSignal.any([signal, lease.lost]));
+      await driveAttempt(context, folder, engine, AbortSignal.any([signal, lease.lost]));
     } catch (error) {
       signal.throwIfAborted();
+      // The next drive must know: how the container ended meanwhile may be the engine's doing.
+      if (error instanceof TaskRunnerError) engine.lost = true;
       if (!lease.lost.aborted) {
         context.log('loop.failed', { loop: 'driver', ...errorFields(error) });
         await delay(retryMs, undefined, { signal });
@@ -39,7 +43,12 @@ export async function lookAfter(context: DriveContext, folder: AttemptFolder, si
   context.emit({ kind: 'changed', ...folder.id });
 }
 
-async function driveAttempt(context: DriveContext, folder: AttemptFolder, signal: AbortSignal): Promise<void> {
+async function driveAttempt(
+  context: DriveContext,
+  folder: AttemptFolder,
+  engine: Drive['engine'],
+  signal: AbortSignal,
+): Promise<void> {
   const task = await folder.task();
   if (task === null) return;
   const drive: Drive = {
@@ -49,7 +58,7 @@ async function driveAttempt(context: DriveContext, folder: AttemptFolder, signal
     task,
     manifest: context.catalogue.findVersion(task.model),
     signal,
-    engineLost: false,
+    engine,
   };
   try {
     await goOnOrThrow(drive);

@@ -127,7 +127,7 @@ async function waitForEnd(drive: Drive, id: string): Promise<void> {
     } catch (error) {
       drive.signal.throwIfAborted();
       if (!(error instanceof TaskRunnerError)) throw error;
-      drive.engineLost = true;
+      drive.engine.lost = true;
       await delay(ENGINE_RETRY_MS, undefined, { signal: drive.signal });
     }
   }
@@ -161,7 +161,7 @@ async function concludeModel(drive: Drive, state: ContainerState): Promise<Model
     captureLogs(drive, state.id),
   ]);
   const cause = tooLarge ? 'output_too_large' : state.oomKilled && state.exitCode !== 0 ? 'out_of_memory' : 'exited';
-  if (cause === 'exited' && drive.engineLost && ENGINE_EXITS.includes(state.exitCode)) {
+  if (cause === 'exited' && drive.engine.lost && ENGINE_EXITS.includes(state.exitCode)) {
     return { kind: 'over', ended: { cause: 'interrupted', exitCode: state.exitCode } };
   }
   const end = await folder.endModel({

@@ -8,10 +8,20 @@ export class CuttableEngine {
   readonly #engine: string;
   readonly #sockets = new Set<Socket>();
   #server: Server | null = null;
+  #fatal: RegExp | null = null;
 
   constructor(paths: { socket: string; engine: string }) {
     this.#path = paths.socket;
     this.#engine = paths.engine;
+  }
+
+  get isThere(): boolean {
+    return this.#server !== null;
+  }
+
+  /** Goes away once the engine has done what a matching request line asks for, before the answer is through. */
+  cutAtAnswerTo(request: RegExp): void {
+    this.#fatal = request;
   }
 
   async mend(): Promise<void> {
@@ -26,6 +36,12 @@ export class CuttableEngine {
           this.#sockets.delete(socket);
         });
       }
+      client.on('data', (chunk: Buffer) => {
+        if (this.#fatal?.test(chunk.toString('latin1')) !== true) return;
+        this.#fatal = null;
+        engine.unpipe(client);
+        engine.once('data', () => void this.cut()).resume();
+      });
       client.pipe(engine).pipe(client);
     }).listen(this.#path);
     await once(this.#server, 'listening');
@@ -33,12 +49,12 @@ export class CuttableEngine {
 
   async cut(): Promise<void> {
     const server = this.#server;
-    this.#server = null;
-    if (server === null) return;
+    if (server === null || !server.listening) return;
     const closed = once(server, 'close');
     server.close();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
     await rm(this.#path, { force: true });
+    this.#server = null;
   }
 }

@@ -9,6 +9,7 @@ import { makeDockerHarness, makeRunner, settle, SOCKET, type DockerHarness } fro
 
 /** Notes that it ran, outside of what a repeated container would start anew. */
 const COUNTED = 'echo run >> outputs/runs;';
+const UNTIL_GO = 'while [ ! -e outputs/go ]; do sleep 0.05; done;';
 
 describe('an attempt on Docker', () => {
   let harness: DockerHarness;
@@ -46,6 +47,23 @@ describe('an attempt on Docker', () => {
       .inspect()
       .catch(() => null);
     return found?.State.Running === true;
+  }
+
+  async function behindCuttableEngine(name: string) {
+    const socket = `${harness.folder}/engine-${name}.sock`;
+    const engine = new CuttableEngine({ socket, engine: SOCKET });
+    await engine.mend();
+    const runner = makeRunner(harness.folder, harness.platform, socket);
+    cleanUp.push(
+      () => runner.close(),
+      () => engine.cut(),
+    );
+    return { engine, runner };
+  }
+
+  async function endWithoutEngine(spec: TaskSpec): Promise<void> {
+    await writeFile(harness.work(spec, 'outputs/go'), '');
+    await settle(async () => !(await containerRuns(spec)));
   }
 
   it('goes on when its worker is killed while the model runs, and runs it once', async () => {
@@ -206,24 +224,29 @@ describe('an attempt on Docker', () => {
     ['kill -KILL $$', { cause: 'interrupted', exitCode: 137 }],
     ['exit 255', { cause: 'interrupted', exitCode: 255 }],
   ])('outlives an engine that goes away: its model ends meanwhile by %s', async (ending, expected) => {
-    const socket = `${harness.folder}/engine-${expected.exitCode}.sock`;
-    const engine = new CuttableEngine({ socket, engine: SOCKET });
-    await engine.mend();
-    const runner = makeRunner(harness.folder, harness.platform, socket);
-    cleanUp.push(
-      () => runner.close(),
-      () => engine.cut(),
-    );
-    const spec = await harness.plan({ script: `while [ ! -e outputs/go ]; do sleep 0.05; done; ${ending}` });
+    const { engine, runner } = await behindCuttableEngine(`ends-${expected.exitCode}`);
+    const spec = await harness.plan({ script: `${UNTIL_GO} ${ending}` });
     await runner.launch(spec);
     await settle(async () => (await runner.inspect(task(spec))).state === 'running');
     await engine.cut();
     await expect(runner.inspect(task(spec))).rejects.toMatchObject({ code: 'engine_unreachable' });
-    await writeFile(harness.work(spec, 'outputs/go'), '');
-    await settle(async () => !(await containerRuns(spec)));
+    await endWithoutEngine(spec);
     await engine.mend();
     await settle(async () => (await runner.inspect(task(spec))).state === 'stopped');
     expect(await runner.inspect(task(spec))).toMatchObject(expected);
+  });
+
+  it.each(['start', 'wait'])('remembers an engine that goes away as it answers %s', async (call) => {
+    const { engine, runner } = await behindCuttableEngine(call);
+    engine.cutAtAnswerTo(new RegExp(`^POST \\S+/${call}`));
+    const spec = await harness.plan({ script: `${UNTIL_GO} kill -KILL $$` });
+    await runner.launch(spec);
+    await settle(() => containerRuns(spec));
+    await settle(() => Promise.resolve(!engine.isThere));
+    await endWithoutEngine(spec);
+    await engine.mend();
+    await settle(async () => (await runner.inspect(task(spec))).state === 'stopped');
+    expect(await runner.inspect(task(spec))).toMatchObject({ cause: 'interrupted', exitCode: 137 });
   });
 
   it('cannot be judged while no engine answers', async () => {
