@@ -24,9 +24,11 @@ describe('the sweep loop', () => {
     bench.run(sweepLoop(bench.tools, { intervalMs: 1 }));
     await until(async () => (await phaseOf(late.jobId)) === 'failed');
     await until(async () => (await bench.context.queue.depth()) > 0);
+    const failure = { to: 'failed', code: 'deadline_exceeded', fault: 'capacity' };
+    expect(bench.logged).toContainEqual({ event: 'job.phase', fields: expect.objectContaining(failure) });
     expect(bench.logged).toContainEqual({
       event: 'sweep.done',
-      fields: { jobs: 2, woken: 1, orphans: 0, durationMs: 0 },
+      fields: { jobs: 2, woken: 1, orphans: 0, oldestQueuedMs: day, durationMs: 0 },
     });
   });
 

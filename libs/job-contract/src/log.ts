@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { FAULTS } from './outcomes.ts';
 import { PHASES } from './states.ts';
 
 /**
@@ -31,7 +32,15 @@ export const LOG_EVENTS = {
   'http.request': { requestId: id, method: word, route, status: count, durationMs: count, code: word, clientId: id },
   'http.failed': { requestId: id, route, ...failure },
   'job.submitted': { ...job, clientId: id, model: word, bytes: count, durationMs: count, replayed: z.boolean() },
-  'job.phase': { ...attempt, from: z.enum(PHASES), to: z.enum(PHASES), code: word, version: count },
+  /** `fault` is there when the job failed. */
+  'job.phase': {
+    ...attempt,
+    from: z.enum(PHASES),
+    to: z.enum(PHASES),
+    code: word,
+    fault: z.enum(FAULTS),
+    version: count,
+  },
   'job.intent': { ...attempt, code: word },
   'job.cancel': { ...job, clientId: id },
   'task.launched': { ...attempt, task, durationMs: count },
@@ -53,7 +62,7 @@ export const LOG_EVENTS = {
   /** The stored record of an active job is none of ours, or of a newer release: the sweep leaves it out. */
   'record.unreadable': { ...job },
   'loop.failed': { loop: word, ...failure },
-  'sweep.done': { jobs: count, woken: count, orphans: count, durationMs: count },
+  'sweep.done': { jobs: count, woken: count, orphans: count, oldestQueuedMs: count, durationMs: count },
   'cleanup.removed': { kind: word, count },
   /** Whether a job's files are forgotten could not be told, or they could not be removed. */
   'cleanup.failed': { ...job, ...failure },

@@ -28,6 +28,22 @@ describe('withMetrics', () => {
     });
   });
 
+  it('counts a failure by whose fault it was, and nothing of the kind while nothing failed', () => {
+    const failed = {
+      jobId: 'a',
+      epoch: 1,
+      from: 'running',
+      to: 'failed',
+      code: 'model_error',
+      fault: 'model',
+    } as const;
+    const line = lineOf((log) => log('job.phase', failed));
+    expect(line).toMatchObject({ JobsFailed: 1, fault: 'model' });
+    expect(
+      lineOf((log) => log('job.phase', { jobId: 'a', epoch: 1, to: 'queued', code: 'platform_error' })),
+    ).not.toHaveProperty('JobsFailed');
+  });
+
   it('takes the value of a field, and writes dimensions as text', () => {
     const line = lineOf((log) => log('http.request', { route: '/status/:job_id', status: 200, durationMs: 12.5 }));
     expect(line).toMatchObject({ RequestDuration: 12.5, Requests: 1, status: '200', route: '/status/:job_id' });
@@ -42,7 +58,8 @@ describe('withMetrics', () => {
     for (const [event, rows] of Object.entries(METRICS)) {
       const fields: Record<string, unknown> = Object.entries(LOG_EVENTS).find(([name]) => name === event)?.[1] ?? {};
       for (const row of rows) {
-        const used = [...row.dimensions, ...('field' in row ? [row.field] : [])];
+        const counted = 'countedWith' in row ? [row.countedWith] : [];
+        const used = [...row.dimensions, ...counted, ...('field' in row ? [row.field] : [])];
         for (const field of used) expect(Object.keys(fields)).toContain(field);
       }
     }

@@ -8,6 +8,8 @@ type MetricRow = {
   unit: Unit;
   /** A numeric field of the event; absent = count the events. */
   field?: string;
+  /** Count those events only that have this field. */
+  countedWith?: string;
   /** Fields whose values are few and fixed: each combination is a metric of its own, and is paid for. */
   dimensions: readonly string[];
 };
@@ -23,7 +25,10 @@ export const METRICS = {
   ],
   'http.failed': [{ name: 'RequestsFailed', unit: 'Count', dimensions: [] }],
   'job.submitted': [{ name: 'JobsSubmitted', unit: 'Count', dimensions: [] }],
-  'job.phase': [{ name: 'PhaseChanges', unit: 'Count', dimensions: ['to', 'code'] }],
+  'job.phase': [
+    { name: 'PhaseChanges', unit: 'Count', dimensions: ['to', 'code'] },
+    { name: 'JobsFailed', unit: 'Count', countedWith: 'fault', dimensions: ['fault'] },
+  ],
   'job.intent': [{ name: 'AttemptsGivenUp', unit: 'Count', dimensions: ['code'] }],
   'job.unknown': [{ name: 'UnknownJobs', unit: 'Count', dimensions: [] }],
   'task.launched': [{ name: 'LaunchDuration', unit: 'Milliseconds', field: 'durationMs', dimensions: [] }],
@@ -43,6 +48,7 @@ export const METRICS = {
   'sweep.done': [
     { name: 'JobsActive', unit: 'Count', field: 'jobs', dimensions: [] },
     { name: 'SweepDuration', unit: 'Milliseconds', field: 'durationMs', dimensions: [] },
+    { name: 'OldestQueuedAge', unit: 'Milliseconds', field: 'oldestQueuedMs', dimensions: [] },
   ],
   'stager.done': [
     { name: 'StageDuration', unit: 'Milliseconds', field: 'durationMs', dimensions: ['stage', 'result'] },
@@ -61,7 +67,9 @@ export const METRICS_NAMESPACE = 'BiomedParseInference';
 export function withMetrics(write: (line: string) => void): (line: string) => void {
   return (line) => {
     const entry: Record<string, unknown> = JSON.parse(line);
-    const rows = rowsOf(String(entry['event'])).filter(({ field }) => field === undefined || field in entry);
+    const rows = rowsOf(String(entry['event'])).filter(({ field, countedWith }) =>
+      [field, countedWith].every((needed) => needed === undefined || needed in entry),
+    );
     if (rows.length === 0) {
       write(line);
       return;

@@ -1,4 +1,4 @@
-import { holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
+import { faultOf, holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
 import type { Clock } from './clock.ts';
 import type { Seen, Sight, Step } from './decide.ts';
 import type { JobEvent } from './job-event.ts';
@@ -176,6 +176,7 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
   const { before, after } = change;
   if (before.phase !== after.phase) {
     const code = 'code' in event ? { code: event.code } : {};
+    const fault = event.type === 'failed' ? { fault: faultOf(event.code) } : {};
     const epoch = after.attempt?.epoch ?? 0;
     context.log('job.phase', {
       jobId: job.jobId,
@@ -184,6 +185,7 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
       to: after.phase,
       version: after.version,
       ...code,
+      ...fault,
     });
   }
   return after;

@@ -78,7 +78,7 @@ describe('sweepJob', () => {
       count += 1;
       return null;
     };
-    await sweepJob(aContext({ store: { get } }), job, new Map(), { jobs: 0, woken: 0, orphans: 0 });
+    await sweepJob(aContext({ store: { get } }), job, new Map(), { jobs: 0, woken: 0, orphans: 0, oldestQueuedMs: 0 });
     return count;
   }
 
@@ -123,7 +123,13 @@ describe('sweep', () => {
       store: { listActive: async () => [over] },
       log: (event, fields) => logged.push({ event, ...fields }),
     });
-    expect(await sweep(context, { after: null, signal })).toEqual({ jobs: 1, woken: 0, orphans: 0, next: null });
+    expect(await sweep(context, { after: null, signal })).toEqual({
+      jobs: 1,
+      woken: 0,
+      orphans: 0,
+      oldestQueuedMs: 0,
+      next: null,
+    });
     expect(logged).toEqual([expect.objectContaining({ event: 'loop.failed', loop: 'orphans', errorName: 'error' })]);
   });
 });

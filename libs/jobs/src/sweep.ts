@@ -13,7 +13,13 @@ export const SWEEP_LIMITS = {
 
 export type Leftover = JobRecord['leftovers'][number];
 
-export type Swept = { jobs: number; woken: number; orphans: number };
+export type Swept = {
+  jobs: number;
+  woken: number;
+  orphans: number;
+  /** How long the longest waiting of these jobs has been there; 0 = none waits. */
+  oldestQueuedMs: number;
+};
 
 /** The last job that a sweep looked at. */
 export type SweepPosition = { createdAtMs: number; jobId: JobId };
@@ -35,7 +41,7 @@ export async function sweep(
   context: AdvanceContext,
   { after, signal, onJob = () => {} }: SweepRound,
 ): Promise<Swept & { next: SweepPosition | null }> {
-  const swept = { jobs: 0, woken: 0, orphans: await stopOrphansIfListed(context, onJob) };
+  const swept = { jobs: 0, woken: 0, orphans: await stopOrphansIfListed(context, onJob), oldestQueuedMs: 0 };
   const freeByPool = new Map<string, number>();
   let position = after;
   for (let page = 0; page < SWEEP_LIMITS.pagesMax && !signal.aborted; page += 1) {
@@ -76,6 +82,9 @@ export async function sweepJob(
   swept: Swept,
 ): Promise<void> {
   swept.jobs += 1;
+  if (job.phase === 'queued') {
+    swept.oldestQueuedMs = Math.max(swept.oldestQueuedMs, context.clock.nowMs() - job.createdAtMs);
+  }
   try {
     if (waitsForClaim(context, job)) {
       if (await wakeIfRoom(context, job, freeByPool)) {

@@ -7,7 +7,7 @@ import { NOW_MS } from './record-time.ts';
 export const REAL: Protocol = {
   programs: {
     advance,
-    sweepJob: (context, job) => sweepJob(context, job, new Map(), { jobs: 0, woken: 0, orphans: 0 }),
+    sweepJob: (context, job) => sweepJob(context, job, new Map(), { jobs: 0, woken: 0, orphans: 0, oldestQueuedMs: 0 }),
     removeLeftovers,
     stopOrphans,
     cancelJob: (context, jobId) => cancelJob(context, { jobId, clientId: 'client', nowMs: NOW_MS }),

@@ -89,7 +89,8 @@ const reportWithoutRecord: Rules['decide'] = (job, sight, nowMs, policy) => {
 
 /** Sweeps like the real one, but a queued job is left to its wake-up. */
 const neverResent: Protocol['programs']['sweepJob'] = async (context, job) => {
-  if (job.phase !== 'queued') await sweepJob(context, job, new Map(), { jobs: 0, woken: 0, orphans: 0 });
+  if (job.phase !== 'queued')
+    await sweepJob(context, job, new Map(), { jobs: 0, woken: 0, orphans: 0, oldestQueuedMs: 0 });
 };
 
 const saveBlindly: typeof saveInto = (store, ask) => saveInto(store, { ...ask, isNewest: true });
