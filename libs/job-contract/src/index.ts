@@ -46,14 +46,18 @@ export {
   jobPrefix,
   JOBS_PREFIX,
   logsKey,
+  OBJECT_KIND_TAG,
+  OBJECT_KINDS,
+  objectKind,
   publishedKey,
   reportKey,
   type ArtifactName,
+  type ObjectKind,
 } from './keys.ts';
 export { LIMITS } from './limits.ts';
 export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
 export { metadataSchema, type Metadata } from './metadata.ts';
-export { METRICS, METRICS_NAMESPACE, withMetrics } from './metrics.ts';
+export { METRICS, METRICS_NAMESPACE, metricsNamespaceOf, withMetrics } from './metrics.ts';
 export { MODEL_ENV, MODEL_FILES, WORKSPACE } from './model-env.ts';
 export { IMG_DTYPES, modelManifestSchema, paramsSchemaOf, type ModelManifest, type Params } from './model-manifest.ts';
 export {

@@ -9,6 +9,8 @@ import {
   jobIdOfKey,
   jobPrefix,
   logsKey,
+  OBJECT_KINDS,
+  objectKind,
   publishedKey,
   reportKey,
 } from './keys.ts';
@@ -45,6 +47,27 @@ describe('the layout', () => {
     for (const key of keys) {
       expect(key.startsWith(jobPrefix(jobId))).toBe(true);
       expect(jobIdOfKey(key)).toBe(jobId);
+    }
+  });
+
+  it('says of every object what kind it is, and of nothing else', () => {
+    const ofAttempt = [attemptArtifactKey(jobId, 1, 'metadata.json'), reportKey(jobId, 12), logsKey(jobId, 1)];
+    const published = ARTIFACT_NAMES.map((name) => publishedKey(jobId, name));
+    expect([inputKey(jobId), jobFileKey(jobId)].map(objectKind)).toEqual(['input', 'input']);
+    expect(ofAttempt.map(objectKind)).toEqual(['attempt', 'attempt', 'attempt']);
+    expect(published.map(objectKind)).toEqual(['result', 'result', 'result', 'result']);
+    expect(new Set([inputKey(jobId), ...ofAttempt, ...published].map(objectKind))).toEqual(new Set(OBJECT_KINDS));
+    for (const other of [
+      'input/input.npz',
+      `x/${inputKey(jobId)}`,
+      'jobs/input/x',
+      jobPrefix(jobId),
+      'metadata.json',
+    ]) {
+      expect(objectKind(other)).toBeNull();
+    }
+    for (const other of ['inputs/x', 'status.txt', 'metadata.json/x', 'x/input/y']) {
+      expect(objectKind(`${jobPrefix(jobId)}${other}`)).toBeNull();
     }
   });
 

@@ -56,6 +56,24 @@ export function publishedKey(jobId: JobId, name: ArtifactName): string {
   return name === 'metadata.json' ? `${jobPrefix(jobId)}metadata.json` : `${jobPrefix(jobId)}output/${name}`;
 }
 
+/**
+ * What an object is, as far as how long it is kept goes: a store that removes by age needs to be told, because the
+ * layout begins with the job. `attempt` are the files of each attempt, those of the published one included.
+ */
+export const OBJECT_KINDS = ['input', 'attempt', 'result'] as const;
+export type ObjectKind = (typeof OBJECT_KINDS)[number];
+
+/** Name of the tag that carries the kind. */
+export const OBJECT_KIND_TAG = 'kind';
+
+/** The kind of an object of a job; null for any other key. */
+export function objectKind(key: string): ObjectKind | null {
+  const [, place] = /^jobs\/[^/]+\/(input\/|attempts\/|output\/|metadata\.json$)/.exec(key) ?? [];
+  if (place === undefined) return null;
+  if (place === 'input/') return 'input';
+  return place === 'attempts/' ? 'attempt' : 'result';
+}
+
 /** The job id in a key of ours, or null. */
 export function jobIdOfKey(key: string): string | null {
   return /^jobs\/([0-9a-f-]{36})\//.exec(key)?.[1] ?? null;

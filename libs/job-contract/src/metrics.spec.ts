@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLog, LOG_EVENTS, type Log } from './log.ts';
-import { METRICS, METRICS_NAMESPACE, withMetrics } from './metrics.ts';
+import { METRICS, METRICS_NAMESPACE, metricsNamespaceOf, withMetrics } from './metrics.ts';
 
 const AT_MS = Date.UTC(2030, 0, 1);
 
@@ -42,6 +42,13 @@ describe('withMetrics', () => {
     expect(
       lineOf((log) => log('job.phase', { jobId: 'a', epoch: 1, to: 'queued', code: 'platform_error' })),
     ).not.toHaveProperty('JobsFailed');
+  });
+
+  it('says whose metrics they are, where several environments share an account', () => {
+    const lines: string[] = [];
+    const write = withMetrics((line) => lines.push(line), metricsNamespaceOf('dev'));
+    createLog(write, () => AT_MS)('job.unknown', { jobId: 'a' });
+    expect(lines.join()).toContain('"Namespace":"BiomedParseInference/dev"');
   });
 
   it('takes the value of a field, and writes dimensions as text', () => {

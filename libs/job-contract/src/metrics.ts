@@ -55,7 +55,13 @@ export const METRICS = {
   ],
 } as const satisfies Partial<Record<LogEvent, readonly MetricRow[]>>;
 
+/** Where no environment is named. */
 export const METRICS_NAMESPACE = 'BiomedParseInference';
+
+/** Two environments of one account must not count for each other's alarms. */
+export function metricsNamespaceOf(environment: string): string {
+  return `${METRICS_NAMESPACE}/${environment}`;
+}
 
 /**
  * Puts CloudWatch's embedded metric format around log lines, so that a line is the log entry and the metric in one and
@@ -64,7 +70,10 @@ export const METRICS_NAMESPACE = 'BiomedParseInference';
  *
  * @param write receives the finished line.
  */
-export function withMetrics(write: (line: string) => void): (line: string) => void {
+export function withMetrics(
+  write: (line: string) => void,
+  namespace: string = METRICS_NAMESPACE,
+): (line: string) => void {
   return (line) => {
     const entry: Record<string, unknown> = JSON.parse(line);
     const rows = rowsOf(String(entry['event'])).filter(({ field, countedWith }) =>
@@ -79,7 +88,7 @@ export function withMetrics(write: (line: string) => void): (line: string) => vo
     const metadata = {
       Timestamp: Date.parse(String(entry['time'])),
       CloudWatchMetrics: rows.map(({ name, unit, dimensions }) => ({
-        Namespace: METRICS_NAMESPACE,
+        Namespace: namespace,
         // A dimension that this event does not have is left out of its set, or CloudWatch would drop the metric.
         Dimensions: [dimensions.filter((dimension) => dimension in entry)],
         Metrics: [{ Name: name, Unit: unit }],

@@ -55,6 +55,19 @@ describe('requests to S3', () => {
     expect(completeInput({ ...write, ifAbsent: false }, 'u', Parts)).toEqual(end);
   });
 
+  it('say of what kind the object is, which the lifecycle of the bucket goes by', () => {
+    const ofKey = (key: string) => ({ ...write, key });
+    const input = ofKey('jobs/a/input/input.npz');
+    expect(putInput(input, part, content)).toMatchObject({ Tagging: 'kind=input' });
+    expect(createInput(ofKey('jobs/a/attempts/1/output/preview.png'))).toMatchObject({ Tagging: 'kind=attempt' });
+    const copy = copyInput('b', 'jobs/a/attempts/1/output/metadata.json', 'jobs/a/metadata.json');
+    expect(copy).toMatchObject({ Tagging: 'kind=result', TaggingDirective: 'REPLACE' });
+    const whole = [partInput(input, 'u', part, content), completeInput(input, 'u', [])];
+    for (const untagged of [...whole, putInput(ofKey('probe/x'), part, content)]) {
+      expect(untagged).not.toHaveProperty('Tagging');
+    }
+  });
+
   it("say nothing about encryption, which is the bucket's own", () => {
     const names = [putInput(write, part, content), createInput(write), copyInput('b', 'x', 'y')].flatMap(Object.keys);
     expect(names.filter((name) => /encrypt|kms|acl/i.test(name))).toEqual([]);
@@ -68,7 +81,8 @@ describe('requests to S3', () => {
   });
 
   it('copy, list and delete within the bucket', () => {
-    expect(copyInput('b', 'jobs/x', 'jobs/y')).toEqual({ Bucket: 'b', Key: 'jobs/y', CopySource: 'b/jobs/x' });
+    const copy = { Bucket: 'b', Key: 'jobs/y', CopySource: 'b/jobs/x', TaggingDirective: 'REPLACE' };
+    expect(copyInput('b', 'jobs/x', 'jobs/y')).toEqual(copy);
     expect(listInput('b', 'jobs/', undefined)).toEqual({ Bucket: 'b', Prefix: 'jobs/', MaxKeys: 1_000 });
     expect(listInput('b', 'jobs/', 'n')).toMatchObject({ ContinuationToken: 'n' });
     const Objects = [{ Key: 'jobs/x' }, { Key: 'jobs/y' }];

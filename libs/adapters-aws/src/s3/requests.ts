@@ -9,6 +9,7 @@ import type {
   PutObjectCommandInput,
   UploadPartCommandInput,
 } from '@aws-sdk/client-s3';
+import { OBJECT_KIND_TAG, objectKind } from '@bpi/job-contract';
 import type { ByteRange } from '@bpi/jobs';
 import type { Part, Spooled } from './spool.ts';
 
@@ -35,6 +36,7 @@ export function putInput(write: ObjectWrite, part: Part, content: Uint8Array): P
   return {
     ...place(write),
     ...condition(write),
+    ...tagging(write.key),
     Metadata: metadataOf(write),
     Body: content,
     ContentLength: part.bytes,
@@ -43,7 +45,13 @@ export function putInput(write: ObjectWrite, part: Part, content: Uint8Array): P
 }
 
 export function createInput(write: ObjectWrite): CreateMultipartUploadCommandInput {
-  return { ...place(write), Metadata: metadataOf(write), ChecksumAlgorithm: 'SHA256', ChecksumType: 'COMPOSITE' };
+  return {
+    ...place(write),
+    ...tagging(write.key),
+    Metadata: metadataOf(write),
+    ChecksumAlgorithm: 'SHA256',
+    ChecksumType: 'COMPOSITE',
+  };
 }
 
 export function partInput(
@@ -82,9 +90,12 @@ export function getInput(bucket: string, key: string, range: ByteRange | undefin
   return { Bucket: bucket, Key: key, Range: `bytes=${range.start}-${range.end}` };
 }
 
-/** Keys are made of letters that a header needs no escaping for. Metadata goes along by default. */
+/**
+ * Keys are made of letters that a header needs no escaping for. Metadata goes along by default; tags would too, but the
+ * copy is of another kind, and reading the old ones would take a permission more.
+ */
 export function copyInput(bucket: string, from: string, to: string): CopyObjectCommandInput {
-  return { Bucket: bucket, Key: to, CopySource: `${bucket}/${from}` };
+  return { Bucket: bucket, Key: to, CopySource: `${bucket}/${from}`, TaggingDirective: 'REPLACE', ...tagging(to) };
 }
 
 export function listInput(bucket: string, prefix: string, next: string | undefined): ListObjectsV2CommandInput {
@@ -129,6 +140,12 @@ export function outsideRange(): RangeError {
 
 function place({ bucket, key }: ObjectWrite): { Bucket: string; Key: string } {
   return { Bucket: bucket, Key: key };
+}
+
+/** The bucket's lifecycle goes by it: a prefix cannot name what lies below each job's own. A tag costs no call. */
+function tagging(key: string): { Tagging?: string } {
+  const kind = objectKind(key);
+  return kind === null ? {} : { Tagging: `${OBJECT_KIND_TAG}=${kind}` };
 }
 
 function condition({ ifAbsent }: ObjectWrite): { IfNoneMatch?: string } {

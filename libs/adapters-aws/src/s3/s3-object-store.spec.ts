@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { buffer } from 'node:stream/consumers';
-import { HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { GetObjectTaggingCommand, HeadObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { ObjectNotFound } from '@bpi/jobs';
 import { makeBucket, type TestBucket } from '../testing/emulator.ts';
 import { recordOperations } from '../testing/faulty-middleware.ts';
@@ -47,6 +47,20 @@ describe('S3ObjectStore', () => {
     expect((await buffer(await objects.get('jobs/b/mask'))).equals(large)).toBe(true);
     const across = { start: PART_BYTES - 2, end: PART_BYTES + 100 };
     expect((await buffer(await objects.get(KEY, across))).equals(large.subarray(PART_BYTES - 2))).toBe(true);
+  });
+
+  it('tags each object with its kind, and a copy with its own', async () => {
+    const attempt = 'jobs/a/attempts/1/output/pred_mask.npz';
+    await objects.put('jobs/a/input/input.npz', Buffer.from('x'), { ifAbsent: true });
+    await objects.put(attempt, Buffer.from('x'), { ifAbsent: true }); // the emulator takes no tags with an upload in parts
+    await objects.copy(attempt, KEY);
+    await objects.copy(attempt, 'probe/copy');
+    const tagsOf = async (Key: string) =>
+      (await client.send(new GetObjectTaggingCommand({ Bucket: bucket.bucket, Key }))).TagSet;
+    expect(await tagsOf('jobs/a/input/input.npz')).toEqual([{ Key: 'kind', Value: 'input' }]);
+    expect(await tagsOf(attempt)).toEqual([{ Key: 'kind', Value: 'attempt' }]);
+    expect(await tagsOf(KEY)).toEqual([{ Key: 'kind', Value: 'result' }]);
+    expect(await tagsOf('probe/copy')).toEqual([]);
   });
 
   it('takes a copy onto itself for done, if there is something', async () => {
