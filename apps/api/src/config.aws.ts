@@ -26,6 +26,9 @@ const envSchema = platformEnvSchema
 
 export type AwsConfig = z.infer<typeof envSchema>;
 
+/** Every variable that is read; the infrastructure sets these and no others. */
+export const AWS_VARIABLES: readonly string[] = Object.keys(envSchema.shape);
+
 /** The API's environment on AWS. An empty variable counts as absent. @throws ConfigError, one sentence per variable. */
 export function parseAwsConfig(env: Readonly<Record<string, string | undefined>>): AwsConfig {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''));

@@ -16,13 +16,11 @@ import { stopSignal } from './stop-signal.ts';
 /** A wake-up is only sent here, never received. */
 const VISIBILITY_UNUSED_MS = 1_000;
 
-const log = createLog(
-  withMetrics((line) => process.stdout.write(`${line}\n`)),
-  systemClock.nowMs,
-);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const config = parseAwsConfig(process.env);
+  const log = createLog(withMetrics(print, config.METRICS_NAMESPACE), systemClock.nowMs);
   const catalogue = new Catalogue(await readCatalogue(config.MODELS_DIRS.split(':').map((dir) => resolve(dir))));
   const names = catalogue.all().map(({ name }) => name);
   const defaultModel = chooseDefaultModel(config.DEFAULT_MODEL ?? null, names);
@@ -81,7 +79,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  log('service.failed', { service: 'api', ...errorFields(error) });
+  // Before there is a configuration there are no metrics either.
+  createLog(print, systemClock.nowMs)('service.failed', { service: 'api', ...errorFields(error) });
   // Nothing of a client's can be in what stops a start: its mend may be said in words.
   if (error instanceof Error) process.stderr.write(`${error.message}\n`);
   process.exitCode = 1;

@@ -85,7 +85,8 @@ export class ResultsController {
 
   async #readMetadata(entry: ManifestEntry): Promise<Metadata> {
     const text = await readText(this.#ports.objects, entry.key, LIMITS.metadataBytesMax);
-    if (text === null) throw new Error('the metadata of a published result cannot be read: restore it from a backup');
+    // The record outlives its objects where the bucket lets results expire.
+    if (text === null) throw new ProblemError('gone');
     return metadataSchema.parse(JSON.parse(text));
   }
 

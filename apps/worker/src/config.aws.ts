@@ -65,6 +65,9 @@ const envSchema = platformEnvSchema.extend({
   DISPATCH_VISIBILITY_MS: numberVariable(1_000, 600_000).default(90_000),
 });
 
+/** Every variable that is read; the infrastructure sets these and no others. */
+export const AWS_VARIABLES: readonly string[] = Object.keys(envSchema.shape);
+
 export type AwsWorkerConfig = Omit<z.infer<typeof envSchema>, 'POLICY'> & { policy: JobPolicy };
 
 /** Throws one Error with a sentence per variable that is missing or wrong. An empty variable counts as absent. */

@@ -8,13 +8,11 @@ import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
 
-const log = createLog(
-  withMetrics((line) => process.stdout.write(`${line}\n`)),
-  systemClock.nowMs,
-);
+const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const config = parseAwsConfig(process.env);
+  const log = createLog(withMetrics(print, config.METRICS_NAMESPACE), systemClock.nowMs);
   const clients = openAwsClients({ region: config.AWS_REGION });
   const pools = Object.fromEntries(config.POOLS);
   const context: AdvanceContext = {
@@ -81,8 +79,8 @@ function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSet
       gauge: {
         everyMs: 60_000,
         log: async () => {
-          for (const pool of pools) log('pool.room', { pool, ...(await context.store.room(pool)) });
-          log('queue.depth', { messages: await context.queue.depth() });
+          for (const pool of pools) context.log('pool.room', { pool, ...(await context.store.room(pool)) });
+          context.log('queue.depth', { messages: await context.queue.depth() });
         },
       },
     },
@@ -95,6 +93,7 @@ try {
 } catch (error) {
   // Configuration errors are ours, one sentence per variable, and hold nothing of a client.
   process.stderr.write(`${error instanceof Error ? error.message : 'unknown error'}\n`);
-  log('service.failed', { service: 'worker', ...errorFields(error) });
+  // Before there is a configuration there are no metrics either.
+  createLog(print, systemClock.nowMs)('service.failed', { service: 'worker', ...errorFields(error) });
   process.exitCode = 1;
 }

@@ -20,3 +20,4 @@ export { S3_OBJECT_STORE_OPERATIONS, S3ObjectStore, type S3ObjectStoreOptions } 
 export { SQS_JOB_QUEUE_OPERATIONS, SqsJobQueue, type SqsJobQueueOptions } from './sqs/job-queue.ts';
 export { sendStagerMessage, STAGER_MESSAGE_OPERATIONS } from './sqs/send-stager-message.ts';
 export { parseStagerMessage, stagerMessageBody, type StagerMessage } from './sqs/task-events-message.ts';
+export { TASK_EVENTS } from './sqs/task-events.ts';

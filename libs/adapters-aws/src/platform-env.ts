@@ -1,3 +1,4 @@
+import { METRICS_NAMESPACE } from '@bpi/job-contract';
 import { z } from 'zod';
 
 /** A text variable. The sentence says what it must be, whatever is wrong with it. */
@@ -27,8 +28,8 @@ const poolsSchema = z.string(POOLS_MUST_BE).transform((text, context) => {
 });
 
 /**
- * What API and worker must be told about their environment. Nothing here has a default: a service that guesses would
- * work on another environment's jobs. Endpoints and credentials are the SDK's own business.
+ * What API and worker must be told about their environment. Nothing that leads to jobs has a default: a service that
+ * guesses would work on another environment's. Endpoints and credentials are the SDK's own business.
  */
 export const platformEnvSchema = z.object({
   AWS_REGION: textVariable(/^[a-z0-9-]{1,32}$/, 'must be a region such as eu-central-1'),
@@ -40,6 +41,11 @@ export const platformEnvSchema = z.object({
    * one (On-Demand) that a job moves to after interruptions.
    */
   POOLS: poolsSchema,
+  /** CloudWatch's name for the metrics of this environment, for an account that has several. */
+  METRICS_NAMESPACE: textVariable(
+    /^[A-Za-z0-9./_-]{1,255}$/,
+    'must be a namespace such as BiomedParseInference/dev',
+  ).default(METRICS_NAMESPACE),
 });
 
 /** One sentence per variable that is missing or wrong; values are never repeated. */

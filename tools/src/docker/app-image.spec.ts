@@ -76,14 +76,15 @@ describe.each(APPS)('the image of the %s', (app) => {
           '/app/models',
           '/app/models/brain-mri',
           '/app/models/brain-mri/model.json',
+          '/scratch',
         ],
         worker: [],
         stager: ['', '/control', '/inputs', '/logs', '/outputs'].map((folder) => `/workspace${folder}`),
       };
       expect(paths.sort()).toEqual(['/app', '/app/main.js', '/app/main.js.map', ...expected[app]].sort());
       expect(removed).toEqual([]);
-      // Whoever runs it, it cannot change itself; the folders of the stager are its user's.
-      const own = added.filter((line) => !line.startsWith('/workspace') && !line.startsWith('/app 40755 '));
+      // Whoever runs it, it cannot change itself; the folders that it writes to are volumes.
+      const own = added.filter((line) => !/^\/(workspace|scratch)[/ ]/.test(line) && !line.startsWith('/app 40755 '));
       expect(own.filter((line) => !/ (40555|100444) 0:0( |$)/.test(line))).toEqual([]);
     },
     STEP_MS,
@@ -162,15 +163,21 @@ describe('the image of the api', () => {
   });
 });
 
-describe('the image of the stager', () => {
+/** What each app writes to: volumes, so that nothing lies in a container. */
+const FOLDERS = {
+  api: ['/scratch'],
+  stager: ['inputs', 'outputs', 'logs', 'control'].map((name) => `/workspace/${name}`),
+};
+
+describe.each(['api', 'stager'] as const)('the folders of the %s', (app) => {
   const volumes = new Map<string, string>();
   afterEach(async () => {
     for (const name of volumes.keys()) await docker.getVolume(name).remove({ force: true });
     volumes.clear();
   });
 
-  it('hands its folders on to fresh volumes, for its user to write', async () => {
-    const folders = ['inputs', 'outputs', 'logs', 'control'].map((name) => `/workspace/${name}`);
+  it('are handed on to fresh volumes, for its user to write', async () => {
+    const folders = FOLDERS[app];
     for (const folder of folders) volumes.set(`bpi-test-${randomUUID()}`, folder);
     const script = `
       const { statSync, writeFileSync } = require('node:fs');
@@ -180,15 +187,14 @@ describe('the image of the stager', () => {
         return [folder, uid, gid, (mode & 0o7777).toString(8)].join(' ');
       })));
     `;
-    const ran = await runHardened(docker, { image: imageOf('stager'), script, volumes: Object.fromEntries(volumes) });
+    const ran = await runHardened(docker, { image: imageOf(app), script, volumes: Object.fromEntries(volumes) });
     expect(ran).toMatchObject({ exitCode: 0, stderr: '' });
     expect(JSON.parse(ran.stdout)).toEqual(folders.map((folder) => `${folder} 65532 65532 755`));
   });
 
-  it('declares them, so that they never lie in a container', async () => {
-    const { Config } = await docker.getImage(imageOf('stager')).inspect();
-    const declared = Object.keys(Config.Volumes ?? {}).sort();
-    expect(declared).toEqual(['control', 'inputs', 'logs', 'outputs'].map((name) => `/workspace/${name}`));
+  it('are declared, without which Fargate would make them root’s', async () => {
+    const { Config } = await docker.getImage(imageOf(app)).inspect();
+    expect(Object.keys(Config.Volumes ?? {}).sort()).toEqual([...FOLDERS[app]].sort());
   });
 });
 

@@ -13,17 +13,20 @@ export type TaskNews =
 
 export type DropReason = 'not_json' | 'unknown_event' | 'other_cluster' | 'other_task';
 
-const TASK_CHANGE = 'ECS Task State Change';
-const SPOT_WARNING = 'EC2 Spot Instance Interruption Warning';
+/** The events of EventBridge that the task-events queue is meant to get, by what tells them from others. */
+export const TASK_EVENTS = {
+  taskChange: { source: 'aws.ecs', detailType: 'ECS Task State Change' },
+  spotWarning: { source: 'aws.ec2', detailType: 'EC2 Spot Instance Interruption Warning' },
+} as const;
 
 const taskChangeSchema = z.object({
-  source: z.literal('aws.ecs'),
-  'detail-type': z.literal(TASK_CHANGE),
+  source: z.literal(TASK_EVENTS.taskChange.source),
+  'detail-type': z.literal(TASK_EVENTS.taskChange.detailType),
   detail: z.unknown(),
 });
 const spotWarningSchema = z.object({
-  source: z.literal('aws.ec2'),
-  'detail-type': z.literal(SPOT_WARNING),
+  source: z.literal(TASK_EVENTS.spotWarning.source),
+  'detail-type': z.literal(TASK_EVENTS.spotWarning.detailType),
   detail: z.object({ 'instance-id': z.string().regex(/^i-[0-9a-z]{1,32}$/) }),
 });
 
