@@ -1,8 +1,8 @@
 /** One configuration for every project: ESM, TypeScript through swc, no module mocks. */
 export default {
-  testMatch: ['<rootDir>/libs/**/*.spec.ts', '<rootDir>/apps/**/*.spec.ts', '<rootDir>/tools/**/*.spec.ts'],
+  testMatch: ['libs', 'apps', 'tools', 'infra'].map((folder) => `<rootDir>/${folder}/**/*.spec.ts`),
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
-  modulePathIgnorePatterns: ['/dist/', '/data/', '/.nx/'],
+  modulePathIgnorePatterns: ['/dist/', '/data/', '/.nx/', '/cdktf.out/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
     '^.+\\.ts$': [

@@ -1,0 +1,37 @@
+/** The development environment: cheap, empty when idle, gone after `nx run infra:destroy-dev`. */
+import { join } from 'node:path';
+import { synthesizeEnvironment } from '../../platform/synthesize-environment.ts';
+
+await synthesizeEnvironment(
+  {
+    environment: 'dev',
+    region: 'us-east-1',
+    network: { mode: 'endpoints', cidr: '10.20.0.0/16', zones: ['us-east-1a'], flowLogs: false },
+    gpu: {
+      size: 'xlarge',
+      families: ['g4dn', 'g5'],
+      spotMax: 1,
+      onDemandMax: 1,
+      rootVolumeGiB: 100,
+      terminationProtection: false,
+      weights: {},
+    },
+    api: { cpuUnits: 256, memoryMiB: 1_024, tasks: 1 },
+    worker: { cpuUnits: 256, memoryMiB: 512, tasks: 1 },
+    defaultModel: 'brain-mri',
+    ingress: { kind: 'api-gateway', requestsPerS: 20, requestsBurst: 40, corsOrigins: [], domain: null },
+    data: {
+      versioning: false,
+      inputsKeptDays: 7,
+      results: { afterDays: 30, then: 'expire' },
+      pointInTimeRecovery: false,
+      deletionProtection: false,
+      destroyWithContents: true,
+    },
+    encryption: 'aws-keys',
+    logRetentionDays: 7,
+    containerInsights: false,
+    alerts: { budgetUsdPerMonth: 100, oldestQueuedMaxMinutes: 60, idleGpuMaxMinutes: 60, latencyMaxMs: 2_000 },
+  },
+  { outdir: join(import.meta.dirname, 'cdktf.out'), imagesFile: process.env['IMAGE_DIGESTS'] },
+);

@@ -1,0 +1,46 @@
+import { describe, expect, it } from '@jest/globals';
+import { someSettings } from '../testing/settings.ts';
+import { checkSettings, type PlatformSettings } from './settings.ts';
+
+const { network, gpu, api, data } = someSettings();
+const domain = { name: 'api.example.org', zone: 'example.org' };
+
+describe('the settings of an environment', () => {
+  it('pass as they are when they are in their ranges', () => {
+    expect(checkSettings(someSettings())).toEqual(someSettings());
+  });
+
+  it.each<[string, Partial<PlatformSettings>]>([
+    ['gpu.spotMax must be a whole number from 1 to 100.', { gpu: { ...gpu, spotMax: 0 } }],
+    ['gpu.rootVolumeGiB must be a whole number from 100 to 1000.', { gpu: { ...gpu, rootVolumeGiB: 30 } }],
+    ['gpu.weights.brain-mri.file must be a plain file name.', weights({ file: '../key', sha256: 'ab'.repeat(32) })],
+    ['gpu.weights.brain-mri.sha256 must be 64 hexadecimal digits.', weights({ file: 'w', sha256: 'ab' })],
+    ['api.memoryMiB must be 2 to 8 MiB for each CPU unit, as Fargate demands.', { api: { ...api, memoryMiB: 8_192 } }],
+    ['data.inputsKeptDays must be a whole number from 1 to 3650.', { data: { ...data, inputsKeptDays: 0.5 } }],
+    ['logRetentionDays must be a time that CloudWatch knows, such as 7 or 365.', { logRetentionDays: 8 }],
+    ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '8.8.0.0/16' } }],
+    ['network.zones must lie in the region.', { network: { ...network, zones: ['eu-west-1a', 'eu-west-1b'] } }],
+    ['environment must be a short name such as dev.', { environment: 'Development' }],
+    [
+      'network.zones must be two at least, which a load balancer demands.',
+      {
+        network: { ...network, zones: ['us-east-1a'] },
+        ingress: { kind: 'alb', clientCidrs: ['10.0.0.0/8'], domain },
+      },
+    ],
+    [
+      'ingress.clientCidrs.0 must be address ranges such as 10.0.0.0/8.',
+      { ingress: { kind: 'alb', clientCidrs: ['everybody'], domain } },
+    ],
+    [
+      'ingress.domain.name must lie in its zone.',
+      { ingress: { kind: 'alb', clientCidrs: ['10.0.0.0/8'], domain: { ...domain, zone: 'example.com' } } },
+    ],
+  ])('are refused with one sentence: %s', (sentence, changes) => {
+    expect(() => checkSettings(someSettings(changes))).toThrow(new Error(sentence));
+  });
+});
+
+function weights(of: { file: string; sha256: string }): Partial<PlatformSettings> {
+  return { gpu: { ...gpu, weights: { 'brain-mri': of } } };
+}

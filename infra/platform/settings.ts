@@ -1,0 +1,180 @@
+import { z } from 'zod';
+
+/**
+ * Everything that may differ between environments, in words of its own: no block asks which environment it is in.
+ * One value per environment, in `envs/<name>/main.ts`.
+ */
+const days = (min: number, max: number) => wholeNumber(min, max);
+
+/** Retention times that CloudWatch Logs knows. */
+const LOG_DAYS = [
+  1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/** Sizes of the g4dn and g5 families with one GPU. Memory: MiB that ECS can give to tasks, below the nominal size. */
+export const INSTANCE_SIZES = {
+  xlarge: { vcpus: 4, memoryMiB: 14_500 },
+  '2xlarge': { vcpus: 8, memoryMiB: 30_000 },
+  '4xlarge': { vcpus: 16, memoryMiB: 61_000 },
+  '8xlarge': { vcpus: 32, memoryMiB: 124_000 },
+} as const;
+export type InstanceSize = keyof typeof INSTANCE_SIZES;
+export const INSTANCE_SIZE_NAMES = Object.keys(INSTANCE_SIZES) as [InstanceSize, ...InstanceSize[]]; // keys of a literal
+
+const networkSchema = z.strictObject({
+  /**
+   * `endpoints`: private subnets and an interface endpoint for every service that is called; nothing reaches the
+   * internet. `public`: public subnets without them, for the cheapest dev; nothing is let in but by the ingress.
+   */
+  mode: z.enum(['endpoints', 'public']),
+  cidr: z.string().regex(/^(10|172|192)\.\d{1,3}\.0\.0\/16$/, 'must be a private /16 such as 10.20.0.0/16'),
+  /** Zones of the region that have the instance types; each costs its own interface endpoints. */
+  zones: z
+    .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'must be zones such as us-east-1a'))
+    .min(1)
+    .max(3),
+  flowLogs: z.boolean(),
+});
+
+const gpuSchema = z.strictObject({
+  /** One size for all: a scale-out counts with the smallest. */
+  size: z.enum(INSTANCE_SIZE_NAMES),
+  families: z.array(z.enum(['g4dn', 'g5'])).min(1),
+  /** Machines, so slots: every size has one GPU. */
+  spotMax: wholeNumber(1, 100),
+  onDemandMax: wholeNumber(1, 100),
+  rootVolumeGiB: wholeNumber(100, 1_000),
+  /** Off, a scale-in may end a machine with a job on it, which then runs again; on, `destroy` has to lift it. */
+  terminationProtection: z.boolean(),
+  /** By model: the file with its weights in the account's weights bucket, and what it must hash to. */
+  weights: z.record(
+    z.string().regex(/^[a-z][a-z0-9-]{0,47}$/),
+    z.strictObject({
+      file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be a plain file name'),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
+    }),
+  ),
+});
+
+/** Sizes of Fargate that we use: CPU units (1,024 = one vCPU) and MiB. */
+const serviceSchema = z
+  .strictObject({
+    cpuUnits: z.union([z.literal(256), z.literal(512), z.literal(1_024)]),
+    memoryMiB: wholeNumber(512, 8_192),
+    tasks: wholeNumber(1, 10),
+  })
+  .refine(({ cpuUnits, memoryMiB }) => memoryMiB % 1_024 === 0 || (cpuUnits === 256 && memoryMiB === 512), {
+    message: 'must ask Fargate for whole GiB (or 512 MiB with 256 CPU units)',
+    path: ['memoryMiB'],
+  })
+  .refine(({ cpuUnits, memoryMiB }) => memoryMiB >= 2 * cpuUnits && memoryMiB <= 8 * cpuUnits, {
+    message: 'must be 2 to 8 MiB for each CPU unit, as Fargate demands',
+    path: ['memoryMiB'],
+  });
+
+const hostName = z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, 'must be a host name');
+const domainSchema = z
+  .strictObject({
+    name: hostName,
+    /** The public Route 53 zone that the name is in, where its certificate is proven. */ zone: hostName,
+  })
+  .refine(({ name, zone }) => name === zone || name.endsWith(`.${zone}`), {
+    message: 'must lie in its zone',
+    path: ['name'],
+  });
+
+const ingressSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    /** Public, for a backend elsewhere. AWS's limits: 10 MB per request and 30 s per answer. */
+    kind: z.literal('api-gateway'),
+    requestsPerS: wholeNumber(1, 10_000),
+    requestsBurst: wholeNumber(1, 5_000),
+    /** Origins of browsers that may call it; empty = none. */
+    corsOrigins: z
+      .array(z.url({ protocol: /^https$/, error: 'must be origins such as https://viewer.example.org' }))
+      .max(20),
+    domain: domainSchema.nullable(),
+  }),
+  z.strictObject({
+    /** Internal, for a backend inside the VPC or connected with it; no limit of size. TLS only, hence the domain. */
+    kind: z.literal('alb'),
+    clientCidrs: z.array(z.cidrv4('must be address ranges such as 10.0.0.0/8')).min(1).max(20),
+    domain: domainSchema,
+  }),
+]);
+
+const dataSchema = z.strictObject({
+  versioning: z.boolean(),
+  inputsKeptDays: days(1, 3_650),
+  /** `glacier` is Glacier Instant Retrieval: results stay downloadable, and are kept. */
+  results: z.strictObject({ afterDays: days(1, 3_650), then: z.enum(['expire', 'glacier']) }),
+  pointInTimeRecovery: z.boolean(),
+  deletionProtection: z.boolean(),
+  /** Whether destroying the environment may take the bucket's objects with it. */
+  destroyWithContents: z.boolean(),
+});
+
+const alertsSchema = z.strictObject({
+  budgetUsdPerMonth: wholeNumber(1, 1_000_000),
+  oldestQueuedMaxMinutes: wholeNumber(5, 2_880),
+  /** Machines that run while no job holds a slot; longer than the scale-in, which takes a quarter of an hour. */
+  idleGpuMaxMinutes: wholeNumber(30, 1_440),
+  latencyMaxMs: wholeNumber(50, 30_000),
+});
+
+export const platformSettingsSchema = z
+  .strictObject({
+    environment: z.string().regex(/^[a-z][a-z0-9]{1,11}$/, 'must be a short name such as dev'),
+    region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region such as us-east-1'),
+    network: networkSchema,
+    gpu: gpuSchema,
+    api: serviceSchema,
+    worker: serviceSchema,
+    /** For requests that name no model; null = they must name one. */
+    defaultModel: z.string().nullable(),
+    ingress: ingressSchema,
+    data: dataSchema,
+    encryption: z.enum(['aws-keys', 'own-key']),
+    logRetentionDays: z.union(
+      LOG_DAYS.map((count) => z.literal(count)),
+      'must be a time that CloudWatch knows, such as 7 or 365',
+    ),
+    containerInsights: z.boolean(),
+    alerts: alertsSchema,
+  })
+  .refine(({ region, network }) => network.zones.every((zone) => zone.slice(0, -1) === region), {
+    message: 'must lie in the region',
+    path: ['network', 'zones'],
+  })
+  .refine(({ ingress, network }) => ingress.kind !== 'alb' || network.zones.length >= 2, {
+    message: 'must be two at least, which a load balancer demands',
+    path: ['network', 'zones'],
+  });
+
+export type PlatformSettings = z.infer<typeof platformSettingsSchema>;
+
+/** @throws Error with one sentence per setting that is out of its range, such as `gpu.spotMax must be …`. */
+export function checkSettings(settings: PlatformSettings): PlatformSettings {
+  const parsed = platformSettingsSchema.safeParse(settings);
+  if (parsed.success) return parsed.data;
+  const sentences = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}.`);
+  throw new Error([...new Set(sentences)].join('\n'));
+}
+
+/** @throws Error for a setting that names a model which the catalogue does not have */
+export function checkModels({ gpu, defaultModel }: PlatformSettings, catalogue: readonly string[]): void {
+  const named = [
+    ...Object.keys(gpu.weights).map((model) => ({ setting: `gpu.weights.${model}`, model })),
+    ...(defaultModel === null ? [] : [{ setting: 'defaultModel', model: defaultModel }]),
+  ];
+  const unknown = named.filter(({ model }) => !catalogue.includes(model));
+  if (unknown.length === 0) return;
+  throw new Error(
+    unknown.map(({ setting }) => `${setting} must name a model of apps/models: ${catalogue.join(', ')}.`).join('\n'),
+  );
+}
+
+function wholeNumber(min: number, max: number): z.ZodNumber {
+  const mustBe = `must be a whole number from ${min} to ${max}`;
+  return z.number(mustBe).int(mustBe).min(min, mustBe).max(max, mustBe);
+}

@@ -1,0 +1,42 @@
+import { join } from 'node:path';
+import type { ModelManifest } from '@bpi/job-contract';
+import { readCatalogue } from '@bpi/model-files';
+import { absentImages, readImages, type Images } from './images.ts';
+import { PlatformStack } from './platform-stack.ts';
+import { checkModels, checkSettings, type PlatformSettings } from './settings.ts';
+import { synthesize } from './synthesize.ts';
+
+const MODELS_DIR = join(import.meta.dirname, '../../apps/models');
+
+/** Images that are no model. */
+const APPS = ['api', 'worker', 'stager'] as const;
+
+export type Synthesis = {
+  outdir: string;
+  /** What IMAGE_DIGESTS names; without it the stack is good to read and to test, and it is said so. */
+  imagesFile: string | undefined;
+};
+
+/** One environment as a Terraform stack in a folder. What is wrong is said in sentences, and the process exits with 1. */
+export async function synthesizeEnvironment(settings: PlatformSettings, synthesis: Synthesis): Promise<void> {
+  try {
+    const manifests = await readCatalogue([MODELS_DIR]);
+    const { environment } = checkSettings(settings);
+    checkModels(
+      settings,
+      manifests.map(({ name }) => name),
+    );
+    const images = imagesOf(manifests, synthesis.imagesFile);
+    synthesize(synthesis.outdir, (app) => new PlatformStack(app, environment, { settings, manifests, images }));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : 'The synthesis failed.'}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function imagesOf(manifests: readonly ModelManifest[], file: string | undefined): Images {
+  const names = [...APPS, ...manifests.map(({ name }) => name)];
+  if (file !== undefined && file !== '') return readImages(file, names);
+  process.stderr.write('IMAGE_DIGESTS names no file: the images are placeholders, and this cannot be deployed.\n');
+  return absentImages(names);
+}

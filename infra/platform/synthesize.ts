@@ -1,0 +1,48 @@
+import { mkdirSync } from 'node:fs';
+import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
+import { App, S3Backend, TerraformStack } from 'cdktf';
+import { PROJECT_PREFIX } from '../constructs/stack-context.ts';
+
+export type StackTarget = {
+  /** Name of the stack, of its folder below `outdir/stacks`, and of its state: `dev`. */
+  id: string;
+  outdir: string;
+  region: string;
+};
+
+/**
+ * Writes `outdir/stacks/<id>/cdk.tf.json`, which holds what `build` puts into the stack. Needs neither Terraform nor a
+ * network nor an account.
+ */
+export function synthesizeStack({ id, outdir, region }: StackTarget, build: (stack: TerraformStack) => void): void {
+  mkdirSync(outdir, { recursive: true });
+  const app = new App({ outdir });
+  const stack = new TerraformStack(app, id);
+  configureStack(stack, { id, region });
+  build(stack);
+  app.synth();
+}
+
+/** As `synthesizeStack`, of a stack that configures itself. */
+export function synthesize(outdir: string, build: (app: App) => void): void {
+  mkdirSync(outdir, { recursive: true });
+  const app = new App({ outdir });
+  build(app);
+  app.synth();
+}
+
+/**
+ * The provider, and a state in the account's state bucket. The bucket's name holds the account's number, so it comes
+ * with `terraform init -backend-config`.
+ */
+export function configureStack(stack: TerraformStack, { id, region }: Pick<StackTarget, 'id' | 'region'>): void {
+  new AwsProvider(stack, 'aws', {
+    region,
+    defaultTags: [{ tags: { Project: PROJECT_PREFIX, Environment: id, ManagedBy: 'terraform' } }],
+  });
+  new S3Backend(stack, { bucket: '', key: `${id}/terraform.tfstate`, region, encrypt: true });
+  stack.addOverride('terraform.backend.s3.bucket', undefined);
+  // Not in cdktf's types: the lock is an object beside the state, so no table is needed. Terraform knows it since 1.10.
+  stack.addOverride('terraform.backend.s3.use_lockfile', true);
+  stack.addOverride('terraform.required_version', '>= 1.10.0');
+}
