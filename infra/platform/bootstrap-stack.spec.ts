@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseRepository } from '../constructs/github-trust.ts';
-import { IMAGES_KEPT } from '../constructs/image-registry.ts';
-import { MANAGED_POLICY_BYTES_MAX } from '../constructs/permissions-boundary.ts';
+import { parseRepository } from '../constructs/account/github-trust.ts';
+import { IMAGES_KEPT } from '../constructs/account/image-registry.ts';
+import { MANAGED_POLICY_BYTES_MAX } from '../constructs/account/permissions-boundary.ts';
 import type { Statement } from '../constructs/policy.ts';
+import { outsideBoundary } from '../testing/outside-boundary.ts';
 import { all, only, synthesizeConstruct, type Body } from '../testing/synth-construct.ts';
 import { buildBootstrap, type BootstrapSettings } from './bootstrap-stack.ts';
 
@@ -115,6 +116,27 @@ describe('the boundary', () => {
     expect(regional?.Condition).toEqual({ StringEquals: { 'aws:RequestedRegion': 'us-east-1' } });
     expect(others.filter(({ Resource }) => Resource.includes('*')).flatMap(({ Action }) => Action)).toEqual([
       ...['budgets:*', 'iam:CreateServiceLinkedRole', 'route53:*', 'sts:GetCallerIdentity'],
+    ]);
+  });
+});
+
+describe('a role of GitHub’s runs, inside the boundary,', () => {
+  const boundary = statementsOf(named('aws_iam_policy', 'bpi-boundary'));
+  const granted = all(stack, 'aws_iam_policy')
+    .filter(({ name }) => name !== 'bpi-boundary')
+    .flatMap((policy) => statementsOf(policy).map((statement) => ({ policy: policy['name'], statement })))
+    .filter(({ statement }) => statement.Effect === 'Allow');
+
+  it.each(granted)('may all that $policy $statement.Sid grants', ({ statement }) => {
+    expect(outsideBoundary(boundary, statement)).toEqual([]);
+  });
+
+  it('may nothing else', () => {
+    const statement = { Sid: 'More', Effect: 'Allow', Action: ['lambda:InvokeFunction'], Resource: ['*'] } as const;
+    expect(outsideBoundary(boundary, statement)).toEqual(['lambda:InvokeFunction on *']);
+    const elsewhere = 'arn:aws:iam::111122223333:role/other/*';
+    expect(outsideBoundary(boundary, { ...statement, Action: ['iam:DeleteRole'], Resource: [elsewhere] })).toEqual([
+      `iam:DeleteRole on ${elsewhere}`,
     ]);
   });
 });

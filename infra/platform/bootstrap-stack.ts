@@ -1,15 +1,15 @@
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import { TerraformOutput, type TerraformStack } from 'cdktf';
-import { AccountBucket } from '../constructs/account-bucket.ts';
-import { GithubRole, type GithubRoleSettings } from '../constructs/github-role.ts';
-import type { GithubRepository } from '../constructs/github-trust.ts';
-import { ImageRegistry } from '../constructs/image-registry.ts';
-import { OidcProvider, type OidcProviderSettings } from '../constructs/oidc-provider.ts';
-import { PermissionsBoundary, type AccountContext } from '../constructs/permissions-boundary.ts';
-import { planRolePolicies } from '../constructs/plan-role-policy.ts';
-import { pushRolePolicies } from '../constructs/push-role-policy.ts';
+import { AccountBucket } from '../constructs/account/account-bucket.ts';
+import { GithubRole, type GithubRoleSettings } from '../constructs/account/github-role.ts';
+import type { GithubRepository } from '../constructs/account/github-trust.ts';
+import { ImageRegistry } from '../constructs/account/image-registry.ts';
+import { OidcProvider, type OidcProviderSettings } from '../constructs/account/oidc-provider.ts';
+import { PermissionsBoundary, type AccountContext } from '../constructs/account/permissions-boundary.ts';
+import { planRolePolicies } from '../constructs/account/plan-role-policy.ts';
+import { pushRolePolicies } from '../constructs/account/push-role-policy.ts';
 import { PROJECT_PREFIX } from '../constructs/stack-context.ts';
-import { terraformRolePolicies } from '../constructs/terraform-role-policy.ts';
+import { terraformRolePolicies } from '../constructs/account/terraform-role-policy.ts';
 
 export type BootstrapSettings = {
   region: string;

@@ -1,4 +1,4 @@
-import { repositoryName } from '../constructs/image-registry.ts';
+import { repositoryName } from '../constructs/account/image-registry.ts';
 import { PROJECT_PREFIX, type StackContext } from '../constructs/stack-context.ts';
 
 /** Of a repository that the bootstrap stack made: names are the agreement between the stacks. */

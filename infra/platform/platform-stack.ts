@@ -2,21 +2,21 @@ import { REQUIRED_SETTINGS } from '@bpi/adapters-aws';
 import { metricsNamespaceOf, type ModelManifest } from '@bpi/job-contract';
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
 import { TerraformOutput, TerraformStack, TerraformVariable, type App } from 'cdktf';
-import { AlertTopic } from '../constructs/alert-topic.ts';
-import { Alarms } from '../constructs/alarms.ts';
-import { ApiGatewayIngress } from '../constructs/api-gateway-ingress.ts';
-import { API_PORT, ApiService } from '../constructs/api-service.ts';
-import { Budget } from '../constructs/budget.ts';
-import { EncryptionKey } from '../constructs/encryption-key.ts';
-import { InternalAlb } from '../constructs/internal-alb.ts';
-import { JobBucket } from '../constructs/job-bucket.ts';
-import { JobTable } from '../constructs/job-table.ts';
+import { AlertTopic } from '../constructs/watch/alert-topic.ts';
+import { Alarms } from '../constructs/watch/alarms.ts';
+import { ApiGatewayIngress } from '../constructs/ingress/api-gateway-ingress.ts';
+import { API_PORT, ApiService } from '../constructs/services/api-service.ts';
+import { Budget } from '../constructs/watch/budget.ts';
+import { EncryptionKey } from '../constructs/stores/encryption-key.ts';
+import { InternalAlb } from '../constructs/ingress/internal-alb.ts';
+import { JobBucket } from '../constructs/stores/job-bucket.ts';
+import { JobTable } from '../constructs/stores/job-table.ts';
 import { LogGroup } from '../constructs/log-group.ts';
-import { MessageQueue } from '../constructs/message-queue.ts';
-import { Network } from '../constructs/network.ts';
-import { ServiceExecutionRole } from '../constructs/service-execution-role.ts';
+import { MessageQueue } from '../constructs/stores/message-queue.ts';
+import { Network } from '../constructs/network/network.ts';
+import { ServiceExecutionRole } from '../constructs/services/service-execution-role.ts';
 import { PROJECT_PREFIX, type StackContext } from '../constructs/stack-context.ts';
-import { WorkerService } from '../constructs/worker-service.ts';
+import { WorkerService } from '../constructs/services/worker-service.ts';
 import { GpuPlatform } from './gpu-platform.ts';
 import { imageOf, type Images } from './images.ts';
 import { logGroupName, repositoryArn } from './names.ts';
@@ -141,6 +141,8 @@ export class PlatformStack extends TerraformStack {
       type: 'string',
       description: 'Who gets the mails of alarms and budget.',
       nullable: false,
+      // Plans of pull requests are read by many.
+      sensitive: true,
     }).stringValue;
     const topic = new AlertTopic(this, 'alerts', context, { email });
     new Alarms(this, 'alarms', context, {

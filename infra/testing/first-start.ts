@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Surroundings } from '../constructs/gpu-user-data.ts';
+import type { Surroundings } from '../constructs/compute/gpu-user-data.ts';
 
 /** What the stand-in for S3 does with the n-th request for an object, from 0. */
 export type Answer = { status: number; body: string };

@@ -1,8 +1,8 @@
 import type { Construct } from 'constructs';
-import { Cluster } from '../constructs/cluster.ts';
-import { GpuMachine, type GpuMachineSettings } from '../constructs/gpu-machine.ts';
-import { GpuPool, type GpuPoolSettings } from '../constructs/gpu-pool.ts';
-import { Network } from '../constructs/network.ts';
+import { Cluster } from '../constructs/compute/cluster.ts';
+import { GpuMachine, type GpuMachineSettings } from '../constructs/compute/gpu-machine.ts';
+import { GpuPool, type GpuPoolSettings } from '../constructs/compute/gpu-pool.ts';
+import { Network } from '../constructs/network/network.ts';
 import type { StackContext } from '../constructs/stack-context.ts';
 import { synthesizeConstruct, type SynthesizedStack } from './synth-construct.ts';
 

@@ -1,8 +1,8 @@
 import { VpcEndpoint } from '@cdktf/provider-aws/lib/vpc-endpoint/index.js';
 import type { TerraformStack } from 'cdktf';
 import { Construct } from 'constructs';
-import type { FargateServiceSettings } from '../constructs/fargate-service.ts';
-import type { JobPlaces } from '../constructs/service-access.ts';
+import type { FargateServiceSettings } from '../constructs/services/fargate-service.ts';
+import type { JobPlaces } from '../constructs/services/service-access.ts';
 import { ServiceRole } from '../constructs/service-role.ts';
 import type { StackContext } from '../constructs/stack-context.ts';
 import type { Statement } from '../constructs/policy.ts';

@@ -105,9 +105,9 @@ const rules = JSON.parse(readFileSync(join(__dirname, 'rules.json'), 'utf8'));
 const rule = rules.find(({ when }) => line.startsWith(when)) ?? {};
 if (rule.onceOnly) writeFileSync(join(__dirname, 'rules.json'), JSON.stringify(rules.filter((other) => other !== rule)));
 if (rule.hangs) {
-  const timer = setInterval(() => {}, 1000);
+  const timer = setTimeout(() => {}, 60_000); // not for ever, whoever forgets it
   // Terraform ends an operation that it was told to cancel with 1.
-  process.on('SIGTERM', () => { note({ ...call, args: ['ended', ...args] }); clearInterval(timer); process.exitCode = 1; });
+  process.on('SIGTERM', () => { note({ ...call, args: ['ended', ...args] }); clearTimeout(timer); process.exitCode = 1; });
 }
 note(call); // once it is noted, a test may send its signal
 for (const [name, text] of Object.entries(rule.writes ?? {})) writeFileSync(name, text);

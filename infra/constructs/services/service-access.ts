@@ -1,0 +1,62 @@
+import { allow, type Statement } from '../policy.ts';
+
+/** What API and worker share: where jobs are kept, and which pools they run in. */
+export type JobPlaces = {
+  table: { name: string; arn: string; activeIndexArn: string };
+  bucket: { name: string; arn: string };
+  jobQueue: { url: string; arn: string };
+  /** The first is where jobs begin; see POOLS in the platform's environment. */
+  pools: readonly { name: string; slots: number }[];
+  /** CloudWatch's name for the environment's own metrics. */
+  metricsNamespace: string;
+};
+
+/** The part of the environment that both services take (`platformEnvSchema`). */
+export function platformEnvironment(places: JobPlaces, region: string): Record<string, string> {
+  return {
+    AWS_REGION: region,
+    BUCKET: places.bucket.name,
+    JOBS_TABLE: places.table.name,
+    JOB_QUEUE_URL: places.jobQueue.url,
+    METRICS_NAMESPACE: places.metricsNamespace,
+    POOLS: places.pools.map(({ name, slots }) => `${name}=${slots}`).join(','),
+  };
+}
+
+/** A transaction of the store is allowed by what it contains: PutItem and UpdateItem, no condition checks, no deletes. */
+export function tableAccess({ table }: JobPlaces): Statement[] {
+  return [
+    allow({
+      sid: 'ReadAndWriteJobs',
+      actions: [
+        'dynamodb:BatchGetItem',
+        'dynamodb:GetItem',
+        'dynamodb:PutItem',
+        'dynamodb:Query',
+        'dynamodb:UpdateItem',
+      ],
+      resources: [table.arn],
+    }),
+    allow({ sid: 'FindActiveJobs', actions: ['dynamodb:Query'], resources: [table.activeIndexArn] }),
+  ];
+}
+
+/** HeadObject needs GetObject, the parts of an upload and the target of a copy PutObject; each object carries a tag. */
+const OBJECT_ACTIONS = ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject', 's3:PutObjectTagging'];
+
+export function bucketAccess({ bucket }: JobPlaces, alsoAllowed: readonly 's3:DeleteObject'[] = []): Statement[] {
+  return [
+    allow({
+      sid: 'ReadAndWriteObjects',
+      actions: [...OBJECT_ACTIONS, ...alsoAllowed],
+      resources: [`${bucket.arn}/jobs/*`],
+    }),
+    allow({
+      // Without it S3 says 403 instead of 404 of an object that is not there; such a request names no prefix.
+      sid: 'ListObjects',
+      actions: ['s3:ListBucket'],
+      resources: [bucket.arn],
+      condition: { StringLikeIfExists: { 's3:prefix': 'jobs/*' } },
+    }),
+  ];
+}
