@@ -12,7 +12,7 @@ import { pullImage } from './pull-image.ts';
 const BASE_NAME = { repo: 'bpi/base', tag: 'bookworm-1' };
 export const BASE_IMAGE = `${BASE_NAME.repo}:${BASE_NAME.tag}`;
 
-const OFFICIAL_IMAGE = 'debian:bookworm-slim';
+export const OFFICIAL_IMAGE = 'debian:bookworm-slim';
 const SUITE = 'bookworm';
 const BOOTSTRAP_TIMEOUT_MS = 10 * 60_000;
 
