@@ -48,6 +48,9 @@ async function checkSources(): Promise<void> {
   await check('project graph', 'nx', ['graph', `--file=${join(cacheDir, 'graph.json')}`], { NX_DAEMON: 'false' });
   await check('lint and module boundaries', 'eslint', ['--max-warnings=0', '.']);
   await check('bundles', process.execPath, ['tools/src/build.ts']);
+  await check('workflows', process.execPath, ['tools/src/testing/workflow-lint.ts']);
+  await check('policies of the stacks', process.execPath, ['tools/src/testing/policy-scan.ts']);
+  await check('terraform validate', process.execPath, ['tools/src/testing/terraform-validate.ts']);
 }
 
 async function main(patterns: string[]): Promise<void> {
