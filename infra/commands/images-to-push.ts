@@ -2,8 +2,8 @@ import { chmod, cp, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { APPS, DEBIAN_IMAGE, dockerfileOf, modelContextFiles, readContext, writeContext, type App } from '@bpi/tools';
 import { z } from 'zod';
+import { imageNames, readModels } from '../platform/catalogue.ts';
 import { CommandError } from './command-error.ts';
-import { imageNames } from './preflight.ts';
 
 export type Architecture = 'linux/arm64' | 'linux/amd64';
 
@@ -38,7 +38,7 @@ export type ImagesRequest = {
 
 /** @throws CommandError if a name is no image of ours */
 export async function imagesToPush(request: ImagesRequest): Promise<ImageToPush[]> {
-  const all = await imageNames(request.repoRoot);
+  const all = imageNames(await readModels());
   const unknown = request.names.filter((name) => !all.includes(name));
   if (unknown.length > 0) {
     throw new CommandError(`There is no image ${unknown.join(', ')}: name some of ${all.join(', ')}, or none for all.`);

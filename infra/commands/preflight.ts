@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { readCatalogue } from '@bpi/model-files';
+import { imageNames, readModels } from '../platform/catalogue.ts';
 import { areAllPresent, readImages } from '../platform/images.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
@@ -79,11 +79,11 @@ export const repositoryIsNamed = variableIsSet(
 );
 
 /** Every app's and every model's image was pushed, by the file that IMAGE_DIGESTS names. */
-export async function imagesArePushed({ env, repoRoot }: CommandContext): Promise<string | null> {
+export async function imagesArePushed({ env }: CommandContext): Promise<string | null> {
   const file = imagesFile(env);
   if (file === null) return `IMAGE_DIGESTS is not set: ${PUSH_IMAGES}`;
   try {
-    const images = readImages(file, await imageNames(repoRoot));
+    const images = readImages(file, imageNames(await readModels()));
     return areAllPresent(images) ? null : `IMAGE_DIGESTS names images that were never pushed: ${PUSH_IMAGES}`;
   } catch (error) {
     if (error instanceof Error) return error.message;
@@ -95,13 +95,4 @@ export async function imagesArePushed({ env, repoRoot }: CommandContext): Promis
 export function imagesFile(env: Env): string | null {
   const given = env['IMAGE_DIGESTS'] ?? '';
   return given === '' ? null : resolve(given);
-}
-
-/** Of our own programs, which are no model. */
-export const APP_NAMES = ['api', 'worker', 'stager'] as const;
-
-/** Every image that an environment needs. */
-export async function imageNames(repoRoot: string): Promise<string[]> {
-  const models = await readCatalogue([resolve(repoRoot, 'apps/models')]);
-  return [...APP_NAMES, ...new Set(models.map(({ name }) => name))];
 }

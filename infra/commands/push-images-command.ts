@@ -5,9 +5,10 @@ import type { App } from '@bpi/tools';
 import { z } from 'zod';
 import { Buildx } from './buildx.ts';
 import type { CommandContext } from './command-context.ts';
+import { imageNames, readModels } from '../platform/catalogue.ts';
 import { CommandError } from './command-error.ts';
 import { imagesToPush } from './images-to-push.ts';
-import { imageNames, preflight, variableIsSet } from './preflight.ts';
+import { preflight, variableIsSet } from './preflight.ts';
 
 const GIT_MS_MAX = 30_000;
 /** Tags of our repositories. */
@@ -42,7 +43,7 @@ export async function pushImages(context: CommandContext, request: PushRequest):
     if (present === null) say(`${image.name}: building for ${image.architecture}`);
     const digest = present ?? (await buildx.buildAndPush(image, `${repository}:${tag}`));
     // After each, so that a run that is cut off has not pushed in vain.
-    await note(request.output, { [image.name]: `${repository}@${digest}` }, await imageNames(repoRoot));
+    await note(request.output, { [image.name]: `${repository}@${digest}` }, imageNames(await readModels()));
     say(`${image.name}: ${repository}@${digest}${present === null ? '' : ' (was there)'}`);
   }
   say(`\nexport IMAGE_DIGESTS=${request.output}`);

@@ -4,8 +4,8 @@ import { IMAGES_KEPT } from '../constructs/account/image-registry.ts';
 import { MANAGED_POLICY_BYTES_MAX } from '../constructs/account/permissions-boundary.ts';
 import type { Statement } from '../constructs/policy.ts';
 import { outsideBoundary } from '../testing/outside-boundary.ts';
-import { all, only, synthesizeConstruct, type Body } from '../testing/synth-construct.ts';
-import { buildBootstrap, type BootstrapSettings } from './bootstrap-stack.ts';
+import { all, only, synthesizedStack, type Body } from '../testing/synth-construct.ts';
+import { BootstrapStack, type BootstrapSettings } from './bootstrap-stack.ts';
 
 const IMAGES = ['api', 'worker', 'stager', 'brain-mri'];
 const ACCOUNT = /\$\{data\.aws_caller_identity\.account\.account_id\}/g;
@@ -13,7 +13,7 @@ const ACCOUNT = /\$\{data\.aws_caller_identity\.account\.account_id\}/g;
 function synthesize(changes: Partial<BootstrapSettings> = {}) {
   const repository = parseRepository('acme/imaging', { org: '1234', repo: '56789' });
   const settings = { region: 'us-east-1', repository, oidcProvider: 'exists', images: IMAGES, ...changes } as const;
-  return synthesizeConstruct((stack) => buildBootstrap(stack, settings));
+  return synthesizedStack((app) => new BootstrapStack(app, 'bootstrap', settings));
 }
 
 const stack = synthesize();

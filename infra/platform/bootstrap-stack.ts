@@ -1,5 +1,5 @@
 import { DataAwsCallerIdentity } from '@cdktf/provider-aws/lib/data-aws-caller-identity/index.js';
-import { TerraformOutput, type TerraformStack } from 'cdktf';
+import { TerraformOutput, TerraformStack, type App } from 'cdktf';
 import { AccountBucket } from '../constructs/account/account-bucket.ts';
 import { GithubRole, type GithubRoleSettings } from '../constructs/account/github-role.ts';
 import type { GithubRepository } from '../constructs/account/github-trust.ts';
@@ -10,6 +10,7 @@ import { planRolePolicies } from '../constructs/account/plan-role-policy.ts';
 import { pushRolePolicies } from '../constructs/account/push-role-policy.ts';
 import { PROJECT_PREFIX } from '../constructs/stack-context.ts';
 import { terraformRolePolicies } from '../constructs/account/terraform-role-policy.ts';
+import { configureStack } from './synthesize.ts';
 
 export type BootstrapSettings = {
   region: string;
@@ -26,22 +27,26 @@ const NONCURRENT_DAYS = 90;
  * What an account needs once, before any environment, and what outlives them all: made by a person, changed by persons
  * only. It names no environment's resources, and no environment refers to its state: names are the agreement.
  */
-export function buildBootstrap(stack: TerraformStack, settings: BootstrapSettings): void {
-  const { accountId } = new DataAwsCallerIdentity(stack, 'account');
-  const context: AccountContext = { region: settings.region, accountId };
-  const states = new AccountBucket(stack, 'state', bucket('state', accountId));
-  const weights = new AccountBucket(stack, 'weights', bucket('weights', accountId));
-  const registry = new ImageRegistry(stack, 'images', { images: settings.images });
-  const boundary = new PermissionsBoundary(stack, 'boundary', context);
-  const provider = new OidcProvider(stack, 'github', { provider: settings.oidcProvider });
-  const roles = githubRoles(stack, context, {
-    repository: settings.repository,
-    providerArn: provider.arn,
-    boundaryArn: boundary.arn,
-    repositoryArns: registry.arns,
-  });
-  const outputs = { account_id: accountId, state_bucket: states.name, weights_bucket: weights.name, ...roles };
-  for (const [name, value] of Object.entries(outputs)) new TerraformOutput(stack, name, { value });
+export class BootstrapStack extends TerraformStack {
+  constructor(app: App, id: string, settings: BootstrapSettings) {
+    super(app, id);
+    configureStack(this, { id, region: settings.region });
+    const { accountId } = new DataAwsCallerIdentity(this, 'account');
+    const context: AccountContext = { region: settings.region, accountId };
+    const states = new AccountBucket(this, 'state', bucket('state', accountId));
+    const weights = new AccountBucket(this, 'weights', bucket('weights', accountId));
+    const registry = new ImageRegistry(this, 'images', { images: settings.images });
+    const boundary = new PermissionsBoundary(this, 'boundary', context);
+    const provider = new OidcProvider(this, 'github', { provider: settings.oidcProvider });
+    const roles = githubRoles(this, context, {
+      repository: settings.repository,
+      providerArn: provider.arn,
+      boundaryArn: boundary.arn,
+      repositoryArns: registry.arns,
+    });
+    const outputs = { account_id: accountId, state_bucket: states.name, weights_bucket: weights.name, ...roles };
+    for (const [name, value] of Object.entries(outputs)) new TerraformOutput(this, name, { value });
+  }
 }
 
 function bucket(name: string, accountId: string) {

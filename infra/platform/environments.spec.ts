@@ -84,6 +84,12 @@ describe.each(['dev', 'prod'] as const)('the synthesis of %s', (environment) => 
   });
 });
 
+it('has all its stacks in one region: the boundary of every role admits no other', () => {
+  const stacks = (['dev', 'prod'] as const).map((environment) => synthesizedEnvironment(environment));
+  const regions = [...stacks, synthesizedEnvironment('bootstrap', BOOTSTRAP_ENV)].map(({ provider }) => provider);
+  expect(new Set(regions.map((provider) => JSON.stringify(provider).match(/"region":"([^"]+)"/)?.[1])).size).toBe(1);
+});
+
 describe('the source of the infrastructure', () => {
   it('imports the provider resource by resource: its root takes seconds and half a gigabyte', () => {
     const files = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', 'infra/**/*.ts'], {

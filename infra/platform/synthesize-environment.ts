@@ -1,15 +1,9 @@
-import { join } from 'node:path';
 import type { ModelManifest } from '@bpi/job-contract';
-import { readCatalogue } from '@bpi/model-files';
+import { imageNames, readModels } from './catalogue.ts';
 import { absentImages, readImages, type Images } from './images.ts';
 import { PlatformStack } from './platform-stack.ts';
 import { checkModels, checkSettings, type PlatformSettings } from './settings.ts';
 import { synthesize } from './synthesize.ts';
-
-const MODELS_DIR = join(import.meta.dirname, '../../apps/models');
-
-/** Images that are no model. */
-const APPS = ['api', 'worker', 'stager'] as const;
 
 export type Synthesis = {
   outdir: string;
@@ -20,7 +14,7 @@ export type Synthesis = {
 /** One environment as a Terraform stack in a folder. What is wrong is said in sentences, and the process exits with 1. */
 export async function synthesizeEnvironment(settings: PlatformSettings, synthesis: Synthesis): Promise<void> {
   try {
-    const manifests = await readCatalogue([MODELS_DIR]);
+    const manifests = await readModels();
     const { environment } = checkSettings(settings);
     checkModels(
       settings,
@@ -35,7 +29,7 @@ export async function synthesizeEnvironment(settings: PlatformSettings, synthesi
 }
 
 function imagesOf(manifests: readonly ModelManifest[], file: string | undefined): Images {
-  const names = [...APPS, ...manifests.map(({ name }) => name)];
+  const names = imageNames(manifests);
   if (file !== undefined && file !== '') return readImages(file, names);
   process.stderr.write('IMAGE_DIGESTS names no file: the images are placeholders, and this cannot be deployed.\n');
   return absentImages(names);

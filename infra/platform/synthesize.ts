@@ -1,29 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { AwsProvider } from '@cdktf/provider-aws/lib/provider/index.js';
-import { App, S3Backend, TerraformStack } from 'cdktf';
+import { App, S3Backend, type TerraformStack } from 'cdktf';
 import { PROJECT_PREFIX } from '../constructs/stack-context.ts';
 
-export type StackTarget = {
-  /** Name of the stack, of its folder below `outdir/stacks`, and of its state: `dev`. */
-  id: string;
-  outdir: string;
-  region: string;
-};
-
 /**
- * Writes `outdir/stacks/<id>/cdk.tf.json`, which holds what `build` puts into the stack. Needs neither Terraform nor a
- * network nor an account.
+ * Writes `outdir/stacks/<id>/cdk.tf.json` for each stack that `build` makes. Needs neither Terraform nor a network nor an
+ * account.
  */
-export function synthesizeStack({ id, outdir, region }: StackTarget, build: (stack: TerraformStack) => void): void {
-  mkdirSync(outdir, { recursive: true });
-  const app = new App({ outdir });
-  const stack = new TerraformStack(app, id);
-  configureStack(stack, { id, region });
-  build(stack);
-  app.synth();
-}
-
-/** As `synthesizeStack`, of a stack that configures itself. */
 export function synthesize(outdir: string, build: (app: App) => void): void {
   mkdirSync(outdir, { recursive: true });
   const app = new App({ outdir });
@@ -32,10 +15,10 @@ export function synthesize(outdir: string, build: (app: App) => void): void {
 }
 
 /**
- * The provider, and a state in the account's state bucket. The bucket's name holds the account's number, so it comes
+ * The provider, and a state under the stack's name in the account's state bucket. The bucket's name holds the account's number, so it comes
  * with `terraform init -backend-config`.
  */
-export function configureStack(stack: TerraformStack, { id, region }: Pick<StackTarget, 'id' | 'region'>): void {
+export function configureStack(stack: TerraformStack, { id, region }: { id: string; region: string }): void {
   new AwsProvider(stack, 'aws', {
     region,
     defaultTags: [{ tags: { Project: PROJECT_PREFIX, Environment: id, ManagedBy: 'terraform' } }],

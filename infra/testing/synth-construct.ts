@@ -16,6 +16,7 @@ export type SynthesizedStack = {
   output: Readonly<Record<string, Body>>;
   variable: Readonly<Record<string, Body>>;
   terraform: Body;
+  provider?: Body;
 };
 
 export const TEST_CONTEXT: StackContext = {
@@ -31,11 +32,18 @@ export function synthesizeConstruct(
   build: (scope: TerraformStack, context: StackContext) => void,
   context: Partial<StackContext> = {},
 ): SynthesizedStack {
+  return synthesizedStack((app) => {
+    const stack = new TerraformStack(app, 'test');
+    build(stack, { ...TEST_CONTEXT, ...context });
+    return stack;
+  });
+}
+
+/** A whole stack, synthesized. */
+export function synthesizedStack(make: (app: App) => TerraformStack): SynthesizedStack {
   const outdir = mkdtempSync(join(tmpdir(), 'bpi-synth-'));
   try {
-    const stack = new TerraformStack(new App({ outdir }), 'test');
-    build(stack, { ...TEST_CONTEXT, ...context });
-    const made = JSON.parse(Testing.synth(stack)) as Partial<SynthesizedStack>; // cdktf's own output
+    const made = JSON.parse(Testing.synth(make(new App({ outdir })))) as Partial<SynthesizedStack>; // cdktf's own output
     return { resource: {}, data: {}, output: {}, variable: {}, terraform: {}, ...made };
   } finally {
     rmSync(outdir, { recursive: true });

@@ -1,13 +1,12 @@
 /** Synthesizes what an account needs once, before any environment: `nx run infra:bootstrap` applies it. */
 import { join } from 'node:path';
-import { readCatalogue } from '@bpi/model-files';
 import { z } from 'zod';
 import { parseRepository } from '../../constructs/account/github-trust.ts';
-import { buildBootstrap } from '../../platform/bootstrap-stack.ts';
-import { synthesizeStack } from '../../platform/synthesize.ts';
+import { imageNames, readModels } from '../../platform/catalogue.ts';
+import { BootstrapStack } from '../../platform/bootstrap-stack.ts';
+import { synthesize } from '../../platform/synthesize.ts';
 
 const REGION = 'us-east-1';
-const APPS = ['api', 'worker', 'stager'];
 
 const envSchema = z.object({
   GITHUB_REPOSITORY: z.string().default(''),
@@ -29,16 +28,11 @@ try {
     org: env.GITHUB_REPOSITORY_OWNER_ID,
     repo: env.GITHUB_REPOSITORY_ID,
   });
-  const models = await readCatalogue([join(import.meta.dirname, '../../../apps/models')]);
+  const images = imageNames(await readModels());
   const outdir = join(import.meta.dirname, 'cdktf.out');
-  synthesizeStack({ id: 'bootstrap', outdir, region: REGION }, (stack) =>
-    buildBootstrap(stack, {
-      region: REGION,
-      repository,
-      oidcProvider: env.OIDC_PROVIDER,
-      images: [...APPS, ...models.map(({ name }) => name)],
-    }),
-  );
+  synthesize(outdir, (app) => {
+    new BootstrapStack(app, 'bootstrap', { region: REGION, repository, oidcProvider: env.OIDC_PROVIDER, images });
+  });
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : 'unknown error'}\n`);
   process.exitCode = 1;
