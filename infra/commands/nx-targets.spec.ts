@@ -55,8 +55,9 @@ const argsOf = async (step: string) => (await standIn.calls()).find(({ args }) =
 
 describe('nx run infra:deploy-dev', () => {
   it('plans the real stack and applies that plan', async () => {
+    await standIn.answer({ when: 'terraform plan', stdout: 'what an attribute holds' });
     const { status, said } = nx(['run', 'infra:deploy-dev', '--approve']);
-    expect({ status, said }).toMatchObject({ status: 0 });
+    expect({ status, said }).toMatchObject({ status: 0, said: expect.stringContaining('what an attribute holds') });
     const steps = ['version', 'init', 'plan', 'apply'].map((step) => `terraform ${step}`);
     expect(await standIn.steps()).toEqual(steps);
     const applied = (await standIn.calls()).find(({ args }) => args[0] === 'apply');
@@ -69,12 +70,22 @@ describe('nx run infra:deploy-dev', () => {
 });
 
 describe('options, as the workflows give them,', () => {
-  it('reach a plan', async () => {
+  it('reach a plan, also one for a model that nobody has pushed', async () => {
     await standIn.answer({ when: 'terraform show', stdout: 'No changes.' });
     const text = join(folder, 'plan.txt');
-    expect(nx(['run', 'infra:plan-dev', '--', '--no-lock', `--text=${text}`])).toMatchObject({ status: 0 });
+    const whole: Record<string, string> = JSON.parse(await readFile(join(folder, 'images.json'), 'utf8'));
+    const { 'brain-mri': gone = '', ...rest } = whole;
+    await writeFile(join(folder, 'images.json'), JSON.stringify({ ...rest, gone }));
+    await standIn.answer({ when: 'terraform plan', stdout: 'what an attribute holds' });
+    const { status, said } = nx(['run', 'infra:plan-dev', '--', '--no-lock', '--quiet', `--text=${text}`]);
+    expect({ status, said }).toMatchObject({ status: 0, said: expect.stringContaining('\nNo changes.\n') });
+    expect(said).not.toContain('what an attribute holds');
     expect(await argsOf('plan')).toContain('-lock=false');
     expect(await readFile(text, 'utf8')).toBe('No changes.');
+    const planned = (await standIn.calls()).find(({ args }) => args[0] === 'plan');
+    const synthesized = await readFile(join(planned?.cwd ?? '', 'cdk.tf.json'), 'utf8');
+    expect(synthesized).toContain('absent/brain-mri@');
+    expect(synthesized).toContain(rest['api']);
   }, 60_000);
 
   it('reach a push of images', async () => {

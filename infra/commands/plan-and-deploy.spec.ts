@@ -1,7 +1,7 @@
 import { readdir, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CommandHarness } from '../testing/command-harness.ts';
-import { deployEnvironment, planEnvironment } from './plan-and-deploy.ts';
+import { deployEnvironment, planEnvironment, type PlanRequest } from './plan-and-deploy.ts';
 
 let harness: CommandHarness;
 beforeEach(async () => {
@@ -12,8 +12,19 @@ afterEach(() => harness.remove());
 const found = async () => true;
 const deploy = (approval: 'given' | 'to be asked for' = 'given') =>
   deployEnvironment(harness.context, found, { environment: 'dev', approval });
-const plan = (lock: 'held' | 'none' = 'held', textFile: string | null = null) =>
-  planEnvironment(harness.context, found, { environment: 'prod', lock, textFile });
+const plan = (request: Partial<PlanRequest> = {}) =>
+  planEnvironment(harness.context, found, {
+    environment: 'prod',
+    lock: 'held',
+    shown: 'all',
+    textFile: null,
+    ...request,
+  });
+const pushed = (name: string) => `registry/bpi/${name}@sha256:${'1'.repeat(64)}`;
+const writeImages = (names: readonly string[]) =>
+  writeFile(harness.path('images.json'), JSON.stringify(Object.fromEntries(names.map((name) => [name, pushed(name)]))));
+const synthesizedWith = async (environment: string) =>
+  JSON.parse(await harness.text(`infra/envs/${environment}/cdktf.out/stacks/${environment}/cdk.tf.json`));
 const STEPS = ['terraform version', 'terraform init', 'terraform plan', 'terraform apply'];
 
 describe('a deployment', () => {
@@ -40,8 +51,7 @@ describe('a deployment', () => {
 
   it('synthesizes with the images it was given', async () => {
     await deploy();
-    const synthesized = await harness.text('infra/envs/dev/cdktf.out/stacks/dev/cdk.tf.json');
-    expect(JSON.parse(synthesized)).toMatchObject({ images: harness.path('images.json') });
+    expect(await synthesizedWith('dev')).toMatchObject({ images: harness.path('images.json') });
   });
 
   it('applies the plan that was shown, and keeps it nowhere', async () => {
@@ -89,6 +99,28 @@ describe('a deployment', () => {
     expect(await readdir(harness.path('data/dev'))).not.toContain('terraform.plan');
   });
 
+  it.each(['plan', 'apply'])('that meets a lock at %s says how to free it', async (step) => {
+    const stderr = '│ Error: Error acquiring the state lock\n│ Lock Info:\n│   ID:        0840966b\n';
+    await harness.standIn.answer({ when: `terraform ${step}`, exitCode: 1, stderr });
+    const folder = harness.path('infra/envs/dev/cdktf.out/stacks/dev');
+    const unlock = `cd '${folder}' && TF_DATA_DIR='${harness.path('data/dev/terraform')}' terraform force-unlock ID`;
+    await expect(deploy()).rejects.toThrow(unlock);
+  });
+
+  it('that fails otherwise does not speak of locks', async () => {
+    await harness.standIn.answer({ when: 'terraform plan', exitCode: 1, stderr: 'Error: no such zone' });
+    await expect(deploy()).rejects.toThrow(/^terraform plan failed.*again\.$/);
+  });
+
+  it.each([
+    ['lacks', ['api', 'stager', 'brain-mri']],
+    ['names too many of', ['api', 'worker', 'stager', 'brain-mri', 'gone']],
+  ])('is refused with a file that %s the images', async (_, names) => {
+    await writeImages(names);
+    await expect(deploy()).rejects.toThrow('run `nx run infra:push-images`');
+    expect(await harness.standIn.steps()).toEqual(['terraform version']);
+  });
+
   it('stops where the synthesis fails, with what it said', async () => {
     const main = 'process.stderr.write("gpu.spotMax must be 1.\\n"); process.exit(4);';
     await writeFile(harness.path('infra/envs/dev/main.ts'), main);
@@ -119,16 +151,81 @@ describe('the provider’s lock file', () => {
 describe('a plan', () => {
   it('is shown, written as text, and not kept', async () => {
     await harness.standIn.answer({ when: 'terraform show -no-color', stdout: 'Plan: 1 to add' });
-    await plan('none', harness.path('plan.txt'));
+    await plan({ textFile: harness.path('plan.txt') });
     expect(await harness.text('plan.txt')).toBe('Plan: 1 to add');
     expect(await readdir(harness.path('data/prod'))).not.toContain('terraform.plan');
     expect(await harness.standIn.steps()).toEqual([...STEPS.slice(0, 3), 'terraform show']);
   });
 
   it('holds the lock unless it may only read', async () => {
-    await plan('held');
-    await plan('none');
+    await plan({ lock: 'held' });
+    await plan({ lock: 'none' });
     const plans = (await harness.standIn.calls()).filter(({ args }) => args[0] === 'plan');
     expect(plans.map(({ args }) => args.includes('-lock=false'))).toEqual([false, true]);
+  });
+
+  it.each([
+    ['  # aws_vpc.network will be created\n      + name = "value"\n\nPlan: 1 to add.\n', ['Plan: 1 to add.']],
+    ['\nChanges to Outputs:\n  + url = "value"\n', ['Changes to Outputs:']],
+    ['\nNo changes. It matches.\n', ['No changes. It matches.']],
+  ])('that is to be quiet about %j says only its outcome', async (stdout, outcome) => {
+    await harness.standIn.answer({ when: 'terraform show -no-color', stdout });
+    await plan({ shown: 'errors' });
+    expect(harness.said.filter((line) => !/^(synthesized|Commit) /.test(line))).toEqual(outcome);
+    expect(await readdir(harness.path('data/prod'))).not.toContain('terraform.plan');
+  });
+
+  it('that is to be quiet and has no outcome fails', async () => {
+    await expect(plan({ shown: 'errors' })).rejects.toThrow('plan without --quiet');
+  });
+});
+
+describe('a plan for images that are not those of the file', () => {
+  /** The file the synthesis was given, as it was then. */
+  const KEEP = `
+import * as files from 'node:fs';
+files.copyFileSync(process.env.IMAGE_DIGESTS, 'given.json');
+files.writeFileSync('mode', (files.statSync(process.env.IMAGE_DIGESTS).mode & 0o777).toString(8));`;
+  beforeEach(async () => {
+    const main = harness.path('infra/envs/prod/main.ts');
+    await writeFile(main, `${KEEP}\n${await harness.text('infra/envs/prod/main.ts')}`);
+  });
+
+  it('puts in what is missing, leaves out what is unknown, and says so', async () => {
+    await writeImages(['api', 'worker', 'stager', 'gone']);
+    await plan();
+    expect(JSON.parse(await harness.text('given.json'))).toEqual({
+      api: pushed('api'),
+      worker: pushed('worker'),
+      stager: pushed('stager'),
+      'brain-mri': `absent/brain-mri@sha256:${'0'.repeat(64)}`,
+    });
+    expect(harness.said).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^planned with a placeholder, .*: brain-mri$/),
+        'left out, since nothing here uses it: gone',
+      ]),
+    );
+  });
+
+  it('keeps the whole file for itself, and only for the synthesis', async () => {
+    await writeImages(['api', 'worker', 'stager']);
+    await plan();
+    expect(await harness.text('mode')).toBe('600');
+    expect(await synthesizedWith('prod')).toMatchObject({ images: harness.path('data/prod/images.json') });
+    expect(await readdir(harness.path('data/prod'))).not.toContain('images.json');
+    await writeFile(harness.path('infra/envs/prod/main.ts'), 'process.exit(4);');
+    await expect(plan()).rejects.toMatchObject({ exitCode: 4 });
+    expect(await readdir(harness.path('data/prod'))).not.toContain('images.json');
+  });
+
+  it('takes a whole file as it is', async () => {
+    await plan();
+    expect(await synthesizedWith('prod')).toMatchObject({ images: harness.path('images.json') });
+  });
+
+  it.each(['not JSON', '{"api":"registry/bpi/api:latest"}'])('is refused for %s', async (text) => {
+    await writeFile(harness.path('images.json'), text);
+    await expect(plan()).rejects.toThrow('nx run infra:push-images');
   });
 });

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { imageNames, readModels } from '../platform/catalogue.ts';
-import { areAllPresent, readImages } from '../platform/images.ts';
+import { areAllPresent, completeImages, readImages } from '../platform/images.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import type { Env, Programs } from './programs.ts';
@@ -80,11 +80,25 @@ export const repositoryIsNamed = variableIsSet(
 
 /** Every app's and every model's image was pushed, by the file that IMAGE_DIGESTS names. */
 export async function imagesArePushed({ env }: CommandContext): Promise<string | null> {
+  const names = imageNames(await readModels());
+  return checkImages(env, (file) =>
+    areAllPresent(readImages(file, names)) ? null : `IMAGE_DIGESTS names images that were never pushed: ${PUSH_IMAGES}`,
+  );
+}
+
+/** IMAGE_DIGESTS names a file of images, whole or not: enough for a plan. */
+export async function imagesAreNamed({ env }: CommandContext): Promise<string | null> {
+  return checkImages(env, (file) => {
+    completeImages(file, []);
+    return null;
+  });
+}
+
+function checkImages(env: Env, check: (file: string) => string | null): string | null {
   const file = imagesFile(env);
   if (file === null) return `IMAGE_DIGESTS is not set: ${PUSH_IMAGES}`;
   try {
-    const images = readImages(file, imageNames(await readModels()));
-    return areAllPresent(images) ? null : `IMAGE_DIGESTS names images that were never pushed: ${PUSH_IMAGES}`;
+    return check(file);
   } catch (error) {
     if (error instanceof Error) return error.message;
     throw error;

@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CommandHarness } from '../testing/command-harness.ts';
@@ -39,6 +39,30 @@ describe('a program', () => {
     await harness.programs.read(call);
     expect(performance.now() - startedMs).toBeLessThan(10_000);
   });
+});
+
+describe('the output of a program', () => {
+  it.each([
+    ['all', 'a plan\n'],
+    ['errors', ''],
+  ])(
+    'goes where ours goes: %s',
+    async (shown, stdout) => {
+      await harness.standIn.answer({ when: 'terraform plan', exitCode: 3, stdout: 'a plan\n', stderr: 'an error\n' });
+      const program = `
+      import { Programs } from ${JSON.stringify(`${import.meta.dirname}/programs.ts`)};
+      const call = { program: 'terraform', args: ['plan'], cwd: ${JSON.stringify(harness.repoRoot)} };
+      const { exitCode, stderr } = await new Programs(process.env).show(call, ${JSON.stringify(shown)});
+      process.exitCode = stderr === 'an error\\n' ? exitCode : 1;`;
+      const answer = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+        env: harness.env,
+        encoding: 'utf8',
+        timeout: DEADLINE_MS,
+      });
+      expect(answer).toMatchObject({ status: 3, stdout, stderr: 'an error\n' });
+    },
+    30_000,
+  );
 });
 
 describe('a command that is told to end', () => {

@@ -12,6 +12,9 @@ export type ProgramCall = {
   env?: Readonly<Record<string, string>>;
 };
 
+/** `errors`: its stderr alone. */
+export type Shown = 'all' | 'errors';
+
 export type ProgramAnswer = { exitCode: number; stdout: string; stderr: string };
 
 /** As a shell says it of a program that is not there. */
@@ -50,10 +53,10 @@ export class Programs {
     if (reach === 'us alone') this.#running?.kill('SIGTERM');
   }
 
-  /** With its output where ours goes; resolves with its exit code. */
-  async show(call: ProgramCall): Promise<number> {
-    const { exitCode } = await this.#run(call, ['ignore', 'inherit', 'inherit'], {});
-    return exitCode;
+  /** With its output where ours goes, or of that only what it says of errors; those are in the answer as well. */
+  async show(call: ProgramCall, shown: Shown = 'all'): Promise<Pick<ProgramAnswer, 'exitCode' | 'stderr'>> {
+    const stdout = shown === 'all' ? 'inherit' : 'ignore';
+    return this.#run(call, ['ignore', stdout, 'pipe'], { echo: (text) => process.stderr.write(text) });
   }
 
   /** Quietly, within a time; what it says is the answer. `echo` gets both streams as they come. */

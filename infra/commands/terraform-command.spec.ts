@@ -5,8 +5,11 @@ const parse = (line: string) => parseRequest(line.split(' '));
 
 describe('the command line', () => {
   it.each([
-    ['plan dev', { command: 'plan', environment: 'dev', lock: 'held', textFile: null }],
-    ['plan prod --no-lock --text /tmp/t', { command: 'plan', environment: 'prod', lock: 'none', textFile: '/tmp/t' }],
+    ['plan dev', { command: 'plan', environment: 'dev', lock: 'held', shown: 'all', textFile: null }],
+    [
+      'plan prod --no-lock --quiet --text /tmp/t',
+      { command: 'plan', environment: 'prod', lock: 'none', shown: 'errors', textFile: '/tmp/t' },
+    ],
     ['deploy prod', { command: 'deploy', environment: 'prod', isApproved: false }],
     ['deploy dev --approve', { command: 'deploy', environment: 'dev', isApproved: true }],
     ['destroy dev', { command: 'destroy', confirmation: null }],
@@ -21,6 +24,7 @@ describe('the command line', () => {
     'plan staging',
     'deploy dev prod',
     'deploy dev --confirm dev',
+    'deploy dev --quiet',
     'plan dev --nothing',
     'apply dev',
   ])('shows how it goes for: %s', (line) => {

@@ -6,16 +6,16 @@ import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import { destroyDev } from './destroy-dev.ts';
 import { DEV, PATIENCE } from './empty-dev.ts';
-import { deployEnvironment, planEnvironment, type Environment } from './plan-and-deploy.ts';
+import { deployEnvironment, type Environment, planEnvironment, type PlanRequest } from './plan-and-deploy.ts';
 
-const USAGE = `usage: terraform.ts plan dev|prod [--no-lock] [--text FILE]
+const USAGE = `usage: terraform.ts plan dev|prod [--no-lock] [--quiet] [--text FILE]
        terraform.ts deploy dev|prod [--approve]
        terraform.ts destroy dev [--confirm dev]`;
 
 const USAGE_EXIT_CODE = 2;
 
 type Request =
-  | { command: 'plan'; environment: Environment; lock: 'held' | 'none'; textFile: string | null }
+  | ({ command: 'plan' } & PlanRequest)
   | { command: 'deploy'; environment: Environment; isApproved: boolean }
   | { command: 'destroy'; confirmation: string | null };
 
@@ -30,9 +30,14 @@ export function parseRequest(argv: readonly string[]): Request {
     if (given.some((name) => !names.includes(name))) throw new CommandError(USAGE, USAGE_EXIT_CODE);
   };
   if (command === 'plan') {
-    allow('no-lock', 'text');
-    const textFile = values.text === undefined ? null : resolve(values.text);
-    return { command, environment, lock: values['no-lock'] === true ? 'none' : 'held', textFile };
+    allow('no-lock', 'quiet', 'text');
+    return {
+      command,
+      environment,
+      lock: values['no-lock'] === true ? 'none' : 'held',
+      shown: values.quiet === true ? 'errors' : 'all',
+      textFile: values.text === undefined ? null : resolve(values.text),
+    };
   }
   if (command === 'deploy') {
     allow('approve');
@@ -74,6 +79,7 @@ function parse(argv: readonly string[]) {
       allowPositionals: true,
       options: {
         'no-lock': { type: 'boolean' },
+        quiet: { type: 'boolean' },
         text: { type: 'string' },
         approve: { type: 'boolean' },
         confirm: { type: 'string' },

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import { imagesFile } from './preflight.ts';
-import type { Programs } from './programs.ts';
+import type { Programs, Shown } from './programs.ts';
 import { foldersOf, type Stack, type StackFolders } from './stack-folders.ts';
 
 const SYNTH_MS_MAX = 60_000;
@@ -13,6 +13,8 @@ const SYNTH_MS_MAX = 60_000;
 const READ_MS_MAX = 120_000;
 
 const LOCK_FILE = '.terraform.lock.hcl';
+/** What Terraform says of an error, whichever backend holds the state. */
+const LOCKED = 'Error acquiring the state lock';
 /** Terraform merges it over the backend of the synthesized file. */
 const OVERRIDE_FILE = 'backend_override.tf.json';
 
@@ -26,6 +28,8 @@ export type PlanOptions = {
   what: 'changes' | 'destruction';
   /** `none` where the credentials may only read. */
   lock: 'held' | 'none';
+  /** `errors` where others read along: a plan holds the value of every attribute that nobody marked as sensitive. */
+  shown?: Shown;
 };
 
 /** Terraform's steps for one stack; each failure is a CommandError with Terraform's own exit code. */
@@ -93,12 +97,12 @@ export class TerraformStack {
     await this.#initialize(['-migrate-state', '-force-copy', `-backend-config=bucket=${bucket}`]);
   }
 
-  /** Shows what would be done and keeps exactly that in the plan file. */
-  async plan({ what, lock }: PlanOptions): Promise<void> {
+  /** Shows what would be done, if it may, and keeps exactly that in the plan file. */
+  async plan({ what, lock, shown = 'all' }: PlanOptions): Promise<void> {
     await this.discardPlan();
     const { planFile } = this.folders;
     const how = [...(what === 'destruction' ? ['-destroy'] : []), ...(lock === 'none' ? ['-lock=false'] : [])];
-    await this.#show(['plan', '-input=false', ...how, `-out=${planFile}`], 'nothing was changed');
+    await this.#show(['plan', '-input=false', ...how, `-out=${planFile}`], 'nothing was changed', shown);
     await chmod(planFile, 0o600);
   }
 
@@ -144,11 +148,18 @@ export class TerraformStack {
     if (made) this.#context.say(`Commit ${this.folders.lockFile}: it fixes the provider, by its checksums.`);
   }
 
-  async #show(args: readonly string[], rest: string): Promise<void> {
-    const exitCode = await this.#programs.show(this.#call(args));
+  async #show(args: readonly string[], rest: string, shown: Shown = 'all'): Promise<void> {
+    const { exitCode, stderr } = await this.#programs.show(this.#call(args), shown);
     if (exitCode === 0) return;
     const sentence = `terraform ${args[0]} failed, and ${rest}: mend what it says above and ${this.#again}.`;
-    throw new CommandError(sentence, exitCode);
+    throw new CommandError(stderr.includes(LOCKED) ? `${sentence}\n${this.#howToUnlock()}` : sentence, exitCode);
+  }
+
+  /** A run that was killed leaves its lock behind, and nothing but a human can know that it was. */
+  #howToUnlock(): string {
+    const { synthesized, terraformData } = this.folders;
+    const unlock = `cd '${synthesized}' && TF_DATA_DIR='${terraformData}' terraform force-unlock ID`;
+    return `The state is locked; by whom, and the ID, it says above. Once nobody works on it, \`${unlock}\` frees it.`;
   }
 
   async #read(args: readonly string[]) {

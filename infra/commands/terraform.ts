@@ -1,7 +1,7 @@
 /**
  * Terraform on an environment, behind the checks and in the order that make it safe:
  *
- *   node infra/commands/terraform.ts plan    dev|prod [--no-lock] [--text FILE]
+ *   node infra/commands/terraform.ts plan    dev|prod [--no-lock] [--quiet] [--text FILE]
  *   node infra/commands/terraform.ts deploy  dev|prod [--approve]
  *   node infra/commands/terraform.ts destroy dev      [--confirm dev]
  *

@@ -26,6 +26,7 @@ export class PrivateBucket extends Construct {
     const bucket = new S3Bucket(this, 'bucket', {
       bucket: settings.name,
       forceDestroy: settings.destroyWithContents,
+      ...(settings.destroyWithContents ? {} : { lifecycle: { preventDestroy: true } }),
     });
     this.bucket = bucket;
     const closed = new S3BucketPublicAccessBlock(this, 'public-access', {

@@ -21,4 +21,7 @@ export function boundaryArn(accountId: string): string {
   return `arn:aws:iam::${accountId}:policy${IAM_PATH}${BOUNDARY_NAME}`;
 }
 
+/** The role that the workflow of main deploys with, made by the bootstrap stack outside of our path. */
+export const DEPLOYMENT_ROLE = 'github-actions-terraform';
+
 export const BOUNDARY_NAME = `${PROJECT_PREFIX}-boundary`;

@@ -113,6 +113,12 @@ describe.each(['dev', 'prod'] as const)('the environment %s', (environment) => {
     });
   });
 
+  it('cannot lose what it holds by a change of a setting, unless it may be destroyed with it', () => {
+    const kept = ['aws_s3_bucket', 'aws_dynamodb_table', 'aws_kms_key'].flatMap((type) => bodies(type));
+    expect(kept.length).toBe(production ? 4 : 3);
+    for (const body of kept) expect(body['lifecycle']).toEqual(production ? { prevent_destroy: true } : undefined);
+  });
+
   it('guards every bucket: private, encrypted, TLS only, forgetful', () => {
     const buckets = Object.keys(stack.resource['aws_s3_bucket'] ?? {});
     expect(buckets.length).toBeGreaterThan(0);
@@ -169,6 +175,20 @@ describe.each(['dev', 'prod'] as const)('the environment %s', (environment) => {
         skip_destroy: true,
       });
     }
+  });
+
+  it('asks ECS for no number of more than 32 bits, which it cannot hold', () => {
+    const numbers = (value: unknown): number[] =>
+      typeof value === 'object' && value !== null
+        ? Object.values(value).flatMap(numbers)
+        : typeof value === 'number'
+          ? [value]
+          : [];
+    const asked = bodies('aws_ecs_task_definition').flatMap((body) =>
+      numbers(JSON.parse(String(body['container_definitions']))),
+    );
+    expect(asked.length).toBeGreaterThan(20);
+    expect(asked.filter((number) => number > 2 ** 31 - 1)).toEqual([]);
   });
 
   it('has every log group that a container writes to', () => {

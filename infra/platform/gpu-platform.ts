@@ -36,6 +36,8 @@ export class GpuPlatform extends Construct {
   readonly poolsByKind: Readonly<Record<'spot' | 'on-demand', Pool>>;
   /** Where jobs begin, then where they go after interruptions. */
   readonly pools: readonly Pool[];
+  /** EventBridge's rules, by a word for each. */
+  readonly eventRules: Readonly<Record<string, string>>;
   /** Before this a task that is started is refused. */
   readonly ready: readonly ITerraformDependable[];
 
@@ -47,7 +49,11 @@ export class GpuPlatform extends Construct {
     this.poolsByKind = { spot, 'on-demand': onDemand };
     this.pools = [spot, onDemand];
     this.ready = [cluster.attach(this.pools.map(({ name }) => name))];
-    new TaskEvents(this, 'events', context, { clusterArn: cluster.arn, queue: settings.taskEvents });
+    const { ruleNames } = new TaskEvents(this, 'events', context, {
+      clusterArn: cluster.arn,
+      queue: settings.taskEvents,
+    });
+    this.eventRules = ruleNames;
     const { taskEvents } = settings;
     this.machinery = {
       cluster,

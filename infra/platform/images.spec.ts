@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { absentImages, areAllPresent, readImages } from './images.ts';
+import { absentImages, areAllPresent, completeImages, readImages } from './images.ts';
 
 const NAMES = ['api', 'worker'];
 const DIGEST = `sha256:${'a1'.repeat(32)}`;
@@ -45,6 +45,20 @@ describe('the images of an environment', () => {
     ['is no JSON', 'api=…', /no file of images/],
   ])('are refused when the file %s', (_, content, sentence) => {
     expect(() => readImages(fileOf(content), NAMES)).toThrow(sentence);
+  });
+
+  it('are made whole for a plan, which says what it lacks and what it drops', () => {
+    const { images, missing, unknown } = completeImages(fileOf({ api: PUSHED.api, gone: PUSHED.worker }), NAMES);
+    expect({ missing, unknown }).toEqual({ missing: ['worker'], unknown: ['gone'] });
+    expect(images).toEqual({ api: PUSHED.api, ...absentImages(['worker']) });
+    expect(areAllPresent(images)).toBe(false);
+    expect(readImages(fileOf(images), NAMES)).toEqual(images);
+  });
+
+  it('are not made up from a file that holds something else', () => {
+    expect(() => completeImages(fileOf({ api: 'registry.example.org/bpi/api:latest' }), NAMES)).toThrow(
+      /no file of images/,
+    );
   });
 
   it('are refused when the file is not there', () => {

@@ -41,6 +41,26 @@ export function readImages(file: string, names: readonly string[]): Images {
   return images;
 }
 
+export type CompletedImages = {
+  images: Images;
+  /** Got a placeholder. */
+  missing: string[];
+  /** Were dropped: nothing here uses them. */
+  unknown: string[];
+};
+
+/**
+ * The same for a plan, which runs nothing: a branch that adds or removes a model has no images of its own.
+ * @throws Error if the file is not there or holds something else: one sentence that says what to do.
+ */
+export function completeImages(file: string, names: readonly string[]): CompletedImages {
+  const given = parseImages(file);
+  const missing = names.filter((name) => !Object.hasOwn(given, name));
+  const unknown = Object.keys(given).filter((name) => !names.includes(name));
+  const known = Object.entries(given).filter(([name]) => names.includes(name));
+  return { images: { ...Object.fromEntries(known), ...absentImages(missing) }, missing, unknown };
+}
+
 const PUSH = 'run `nx run infra:push-images`, which writes it whole.';
 
 function parseImages(file: string): Images {

@@ -54,14 +54,18 @@ export class PlatformStack extends TerraformStack {
     const url = this.#services(context, inputs, { network, stores, gpu });
     this.#watch(context, settings, { stores, gpu });
     const { bucket, table, jobQueue } = stores;
-    const outputs = { api_url: url, bucket: bucket.name, table: table.name, job_queue: jobQueue.name };
+    const outputs = {
+      ...{ api_url: url, bucket: bucket.name, table: table.name, job_queue: jobQueue.name },
+      // For whoever connects the network of a backend with this one.
+      ...{ vpc_id: network.vpcId, vpc_cidr: network.cidr, route_table_id: network.routeTableId },
+    };
     for (const [name, value] of Object.entries(outputs)) new TerraformOutput(this, name, { value });
   }
 
-  #context({ environment, region, logRetentionDays, encryption }: PlatformSettings): StackContext {
+  #context({ environment, region, logRetentionDays, encryption, data }: PlatformSettings): StackContext {
     const { accountId } = new DataAwsCallerIdentity(this, 'account');
     const place = { name: (part: string) => `${PROJECT_PREFIX}-${environment}-${part}`, region, accountId };
-    const keyArn = encryption === 'own-key' ? new EncryptionKey(this, 'key', place).arn : null;
+    const keyArn = encryption === 'own-key' ? new EncryptionKey(this, 'key', place, data).arn : null;
     return { ...place, logRetentionDays, keyArn };
   }
 
@@ -99,7 +103,7 @@ export class PlatformStack extends TerraformStack {
       machinery: gpu.machinery,
       after: gpu.ready,
     });
-    const { ingress, url, uploadBytesMax } = this.#ingress(context, settings, network);
+    const { ingress, url, uploadBytesMax, listenAfterStopMs } = this.#ingress(context, settings, network);
     new ApiService(this, 'api', context, {
       ...common,
       image: imageOf(images, 'api'),
@@ -108,6 +112,7 @@ export class PlatformStack extends TerraformStack {
       logGroupName: apiLogs.name,
       defaultModel: settings.defaultModel,
       uploadBytesMax,
+      listenAfterStopMs,
       ingress,
       // An API of the next release may accept jobs that only a worker of the next release can run.
       after: worker.ready,
@@ -150,6 +155,7 @@ export class PlatformStack extends TerraformStack {
       metricsNamespace: metricsNamespaceOf(environment),
       topicArn: topic.arn,
       deadLetters: { jobs: stores.jobQueue.deadLetters.name, 'task-events': stores.taskEvents.deadLetters.name },
+      eventRules: gpu.eventRules,
       pools: gpu.poolsByKind,
     });
     new Budget(this, 'budget', context, { usdPerMonth: alerts.budgetUsdPerMonth, email });

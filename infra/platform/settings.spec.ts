@@ -10,21 +10,38 @@ describe('the settings of an environment', () => {
     expect(checkSettings(someSettings())).toEqual(someSettings());
   });
 
+  it.each([
+    ['eu-central-1', 'euc1'],
+    ['ap-southeast-2', 'apse2'],
+    ['us-gov-west-1', 'usgw1'],
+  ])('take the zones of %s, whose ids begin with %s', (region, short) => {
+    const zoneIds = [`${short}-az1`, `${short}-az3`];
+    expect(checkSettings(someSettings({ region, network: { ...network, zoneIds } })).network.zoneIds).toEqual(zoneIds);
+  });
+
   it.each<[string, Partial<PlatformSettings>]>([
     ['gpu.spotMax must be a whole number from 1 to 100.', { gpu: { ...gpu, spotMax: 0 } }],
     ['gpu.rootVolumeGiB must be a whole number from 100 to 1000.', { gpu: { ...gpu, rootVolumeGiB: 30 } }],
     ['gpu.weights.brain-mri.file must be a plain file name.', weights({ file: '../key', sha256: 'ab'.repeat(32) })],
     ['gpu.weights.brain-mri.sha256 must be 64 hexadecimal digits.', weights({ file: 'w', sha256: 'ab' })],
     ['api.memoryMiB must be 2 to 8 MiB for each CPU unit, as Fargate demands.', { api: { ...api, memoryMiB: 8_192 } }],
-    ['data.inputsKeptDays must be a whole number from 1 to 3650.', { data: { ...data, inputsKeptDays: 0.5 } }],
+    ['data.inputsKeptDays must be a whole number from 3 to 3650.', { data: { ...data, inputsKeptDays: 2 } }],
+    [
+      'data.results.glacierAfterDays must be less than expireAfterDays.',
+      { data: { ...data, results: { glacierAfterDays: 30, expireAfterDays: 30 } } },
+    ],
     ['logRetentionDays must be a time that CloudWatch knows, such as 7 or 365.', { logRetentionDays: 8 }],
     ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '8.8.0.0/16' } }],
-    ['network.zones must lie in the region.', { network: { ...network, zones: ['eu-west-1a', 'eu-west-1b'] } }],
+    ['network.zoneIds must lie in the region.', { network: { ...network, zoneIds: ['euw1-az1', 'euw1-az2'] } }],
+    [
+      'network.zoneIds.0 must be ids of zones such as use1-az1.',
+      { network: { ...network, zoneIds: ['use1-1a', 'use1-az2'] } },
+    ],
     ['environment must be a short name such as dev.', { environment: 'Development' }],
     [
-      'network.zones must be two at least, which a load balancer demands.',
+      'network.zoneIds must be two at least, which a load balancer demands.',
       {
-        network: { ...network, zones: ['us-east-1a'] },
+        network: { ...network, zoneIds: ['use1-az1'] },
         ingress: { kind: 'alb', clientCidrs: ['10.0.0.0/8'], domain },
       },
     ],

@@ -1,11 +1,5 @@
 import { z } from 'zod';
 
-/**
- * Everything that may differ between environments, in words of its own: no block asks which environment it is in.
- * One value per environment, in `envs/<name>/main.ts`.
- */
-const days = (min: number, max: number) => wholeNumber(min, max);
-
 /** Retention times that CloudWatch Logs knows. */
 const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
@@ -28,9 +22,12 @@ const networkSchema = z.strictObject({
    */
   mode: z.enum(['endpoints', 'public']),
   cidr: z.string().regex(/^(10|172|192)\.\d{1,3}\.0\.0\/16$/, 'must be a private /16 such as 10.20.0.0/16'),
-  /** Zones of the region that have the instance types; each costs its own interface endpoints. */
-  zones: z
-    .array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d[a-z]$/, 'must be zones such as us-east-1a'))
+  /**
+   * Ids of zones that have the instance types and take VPC links; each costs its own interface endpoints. Ids, because
+   * `us-east-1a` is another building in each account.
+   */
+  zoneIds: z
+    .array(z.string().regex(/^[a-z]{3,6}\d-az\d$/, 'must be ids of zones such as use1-az1'))
     .min(1)
     .max(3),
   flowLogs: z.boolean(),
@@ -103,14 +100,25 @@ const ingressSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+/** Null = never. Glacier is Glacier Instant Retrieval: results stay downloadable, and cost less. */
+const resultsSchema = z
+  .strictObject({
+    glacierAfterDays: wholeNumber(1, 3_650).nullable(),
+    expireAfterDays: wholeNumber(3, 36_500).nullable(),
+  })
+  .refine(({ glacierAfterDays, expireAfterDays }) => (glacierAfterDays ?? 0) < (expireAfterDays ?? Infinity), {
+    message: 'must be less than expireAfterDays',
+    path: ['glacierAfterDays'],
+  });
+
 const dataSchema = z.strictObject({
   versioning: z.boolean(),
-  inputsKeptDays: days(1, 3_650),
-  /** `glacier` is Glacier Instant Retrieval: results stay downloadable, and are kept. */
-  results: z.strictObject({ afterDays: days(1, 3_650), then: z.enum(['expire', 'glacier']) }),
+  /** Inputs, and the logs and reports of attempts. More than the two days that a job may take at most. */
+  inputsKeptDays: wholeNumber(3, 3_650),
+  results: resultsSchema,
   pointInTimeRecovery: z.boolean(),
   deletionProtection: z.boolean(),
-  /** Whether destroying the environment may take the bucket's objects with it. */
+  /** Whether bucket, table and key may be deleted, and what is in them. Off, Terraform refuses also to replace them. */
   destroyWithContents: z.boolean(),
 });
 
@@ -122,6 +130,10 @@ const alertsSchema = z.strictObject({
   latencyMaxMs: wholeNumber(50, 30_000),
 });
 
+/**
+ * Everything that may differ between environments, in words of its own: no block asks which environment it is in.
+ * One value per environment, in `envs/<name>/main.ts`.
+ */
 export const platformSettingsSchema = z
   .strictObject({
     environment: z.string().regex(/^[a-z][a-z0-9]{1,11}$/, 'must be a short name such as dev'),
@@ -142,13 +154,13 @@ export const platformSettingsSchema = z
     containerInsights: z.boolean(),
     alerts: alertsSchema,
   })
-  .refine(({ region, network }) => network.zones.every((zone) => zone.slice(0, -1) === region), {
+  .refine(({ region, network }) => network.zoneIds.every((zone) => zone.startsWith(`${shortRegion(region)}-`)), {
     message: 'must lie in the region',
-    path: ['network', 'zones'],
+    path: ['network', 'zoneIds'],
   })
-  .refine(({ ingress, network }) => ingress.kind !== 'alb' || network.zones.length >= 2, {
+  .refine(({ ingress, network }) => ingress.kind !== 'alb' || network.zoneIds.length >= 2, {
     message: 'must be two at least, which a load balancer demands',
-    path: ['network', 'zones'],
+    path: ['network', 'zoneIds'],
   });
 
 export type PlatformSettings = z.infer<typeof platformSettingsSchema>;
@@ -172,6 +184,17 @@ export function checkModels({ gpu, defaultModel }: PlatformSettings, catalogue: 
   throw new Error(
     unknown.map(({ setting }) => `${setting} must name a model of apps/models: ${catalogue.join(', ')}.`).join('\n'),
   );
+}
+
+/** As ids of zones begin: `us-east-1` → `use1`, `ap-southeast-2` → `apse2`. */
+function shortRegion(region: string): string {
+  const directions = /^(north|south|central)?(east|west)?$/;
+  const [partition = '', ...rest] = region.split('-');
+  const letters = rest.map((part) => {
+    const [, first, second] = directions.exec(part) ?? [];
+    return first === undefined && second === undefined ? part.slice(0, 1) : `${first?.[0] ?? ''}${second?.[0] ?? ''}`;
+  });
+  return `${partition}${letters.join('')}`;
 }
 
 function wholeNumber(min: number, max: number): z.ZodNumber {

@@ -18,7 +18,7 @@ export function aGpuPool(scope: Construct, context: StackContext, changes: PoolC
   const network = new Network(scope, 'network', context, {
     mode: changes.mode ?? 'endpoints',
     cidr: '10.20.0.0/16',
-    zones: ['us-east-1a', 'us-east-1b'],
+    zoneIds: ['use1-az1', 'use1-az2'],
     flowLogs: false,
   });
   const machine = new GpuMachine(scope, 'machine', context, {

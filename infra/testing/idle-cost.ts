@@ -8,7 +8,7 @@ const PRICES = {
   loadBalancerHour: 0.0225,
   publicIpv4Hour: 0.005,
   keyMonth: 1,
-  alarmMonth: 0.1,
+  alarmMetricMonth: 0.1,
   imageGbMonth: 0.1,
 } as const;
 const HOURS = 730;
@@ -33,7 +33,7 @@ export function idleCosts(stack: SynthesizedStack): CostRow[] {
     ...services.map((service) => fargate(stack, service)),
     hourly('load balancer, without its traffic', '1', count('aws_lb'), PRICES.loadBalancerHour),
     monthly('key', count('aws_kms_key'), PRICES.keyMonth),
-    monthly('alarms', count('aws_cloudwatch_metric_alarm'), PRICES.alarmMonth),
+    monthly('metrics in alarms', alarmMetrics(stack), PRICES.alarmMetricMonth),
     monthly('images, GB', IMAGES_GB, PRICES.imageGbMonth),
   ];
   return rows.filter(({ usd }) => usd > 0);
@@ -48,6 +48,13 @@ export function costTable(rows: readonly CostRow[]): string {
     ...rows.map(({ what, arithmetic, usd }) => `| ${what} | ${arithmetic} | ${usd.toFixed(2)} |`),
     `| all | | **${sum.toFixed(2)}** |`,
   ].join('\n');
+}
+
+/** An alarm over a formula costs as much as the metrics in it. */
+function alarmMetrics(stack: SynthesizedStack): number {
+  const inFormula = (alarm: Body) =>
+    Array.isArray(alarm['metric_query']) ? alarm['metric_query'].filter((query) => 'metric' in Object(query)).length : 1;
+  return all(stack, 'aws_cloudwatch_metric_alarm').reduce((sum, alarm) => sum + inFormula(alarm), 0);
 }
 
 function fargate(stack: SynthesizedStack, service: Body): CostRow {

@@ -5,7 +5,7 @@ export function someSettings(changes: Partial<PlatformSettings> = {}): PlatformS
   return {
     environment: 'test',
     region: 'us-east-1',
-    network: { mode: 'endpoints', cidr: '10.40.0.0/16', zones: ['us-east-1a', 'us-east-1b'], flowLogs: true },
+    network: { mode: 'endpoints', cidr: '10.40.0.0/16', zoneIds: ['use1-az1', 'use1-az2'], flowLogs: true },
     gpu: {
       size: '2xlarge',
       families: ['g5'],
@@ -28,7 +28,7 @@ export function someSettings(changes: Partial<PlatformSettings> = {}): PlatformS
     data: {
       versioning: true,
       inputsKeptDays: 14,
-      results: { afterDays: 60, then: 'glacier' },
+      results: { glacierAfterDays: 60, expireAfterDays: null },
       pointInTimeRecovery: true,
       deletionProtection: true,
       destroyWithContents: false,

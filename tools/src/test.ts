@@ -59,7 +59,7 @@ async function main(patterns: string[]): Promise<void> {
   const { env, python, stop } = await startSurroundings({ repoRoot, cacheDir, log: say });
   try {
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
-    const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check'];
+    const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check', 'synthesis-time'];
     // Jest's list options take everything that follows, so patterns come first.
     const ignoring = (paths: string[]) => paths.flatMap((path) => ['--testPathIgnorePatterns', path]);
     // The protocol check keeps one core busy for minutes, so everything else goes on beside it; times are taken last.
@@ -81,7 +81,8 @@ async function main(patterns: string[]): Promise<void> {
     });
     await protocol;
     if (patterns.length === 0) checkParity([...units.tests, ...containers.tests]);
-    await jest({ name: 'times', args: ['--runInBand', ...only('apps/e2e/src/overhead', patterns)], env });
+    const times = '(apps/e2e/src/overhead|infra/platform/synthesis-time)';
+    await jest({ name: 'times', args: ['--runInBand', ...only(times, patterns)], env });
   } finally {
     await stop();
   }

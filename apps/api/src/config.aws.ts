@@ -17,6 +17,11 @@ const envSchema = platformEnvSchema
     UPLOAD_BYTES_MAX: numberVariable(1024, LIMITS.uploadBytesMax).default(LIMITS.uploadBytesMax),
     /** Jobs that must start within the worker's `steadyBeforeDeadlineMs` (2 h) begin in the steadier, dearer pool. */
     START_DEADLINE_MS: numberVariable(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.startDeadlineMs),
+    /**
+     * Where nobody tells the callers beforehand that this process is about to go (Cloud Map behind API Gateway), it goes on
+     * answering for so long after SIGTERM; a load balancer does that by itself.
+     */
+    LISTEN_AFTER_STOP_MS: numberVariable(0, 60_000).default(0),
     TOTAL_DEADLINE_MS: numberVariable(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.totalDeadlineMs),
   })
   .refine(({ START_DEADLINE_MS, TOTAL_DEADLINE_MS }) => START_DEADLINE_MS <= TOTAL_DEADLINE_MS, {

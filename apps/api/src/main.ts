@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoClients, DynamoJobStore, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
 import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
 import { Catalogue, systemClock } from '@bpi/jobs';
@@ -73,6 +74,7 @@ async function main(): Promise<void> {
   log('service.started', { service: 'api', port: api.port, pid: process.pid });
   const signal = await stopSignal();
   log('service.stopping', { service: 'api', signal: signal.toLowerCase() });
+  await delay(config.LISTEN_AFTER_STOP_MS);
   await api.close();
   clients.destroy();
   log('service.stopped', { service: 'api' });

@@ -5,6 +5,7 @@ import { answerWith, AwsProxy, operationOf } from './aws-proxy.ts';
 import { until } from './harness.ts';
 
 const WITHIN_MS = 20_000;
+const LISTEN_AFTER_STOP_MS = 2_000;
 
 describe('API and worker on AWS', () => {
   /** The service whose calls are cut off. */
@@ -18,7 +19,11 @@ describe('API and worker on AWS', () => {
   let healthPort: number;
   beforeAll(async () => {
     healthPort = await freePort();
-    harness = await startAwsHarness({ through: proxy.through, workerEnv: { HEALTH_PORT: String(healthPort) } });
+    harness = await startAwsHarness({
+      through: proxy.through,
+      apiEnv: { LISTEN_AFTER_STOP_MS: String(LISTEN_AFTER_STOP_MS) },
+      workerEnv: { HEALTH_PORT: String(healthPort) },
+    });
   }, 60_000);
   afterAll(async () => {
     await harness.close();
@@ -61,8 +66,18 @@ describe('API and worker on AWS', () => {
 
   it('end in order when told to, in the middle of a long poll', async () => {
     const startedMs = performance.now();
-    await harness.platform.stop();
-    expect(performance.now() - startedMs).toBeLessThan(10_000);
+    const stopping = harness.platform.stop();
+    await until(
+      () => harness.log('api'),
+      (log) => log.includes('service.stopping'),
+      WITHIN_MS,
+    );
+    // Callers that have not heard of it yet are still answered.
+    expect(await api('live')).toBe(200);
+    await stopping;
+    const tookMs = performance.now() - startedMs;
+    expect(tookMs).toBeGreaterThan(LISTEN_AFTER_STOP_MS);
+    expect(tookMs).toBeLessThan(10_000);
     for (const name of ['api', 'worker']) {
       const lines = (await harness.log(name)).trim().split('\n');
       const events = lines.map((line) => (JSON.parse(line) as { event: string }).event);

@@ -23,9 +23,12 @@ type RuleSettings = {
 
 /** What EventBridge tells the worker: every change of a task of the cluster, and every machine that is about to go. */
 export class TaskEvents extends Construct {
+  /** Names of the rules, by a word for each. */
+  readonly ruleNames: Readonly<Record<string, string>>;
+
   constructor(scope: Construct, id: string, context: StackContext, { clusterArn, queue }: TaskEventsSettings) {
     super(scope, id);
-    const ruleArns = [
+    const rules = [
       this.#rule('task-changes', context, queue, {
         name: 'task-changes',
         description: 'Changes of the tasks of the cluster, for the worker',
@@ -39,12 +42,14 @@ export class TaskEvents extends Construct {
         event: TASK_EVENTS.spotWarning,
       }),
     ];
+    this.ruleNames = Object.fromEntries(rules.map(({ id: word, name }) => [word, name]));
+    const ruleArns = rules.map(({ arn }) => arn);
     this.#admit('policy', ruleArns, queue);
     // EventBridge itself puts there what it could not deliver.
     this.#admit('dead-letters-policy', ruleArns, queue.deadLetters);
   }
 
-  #rule(id: string, context: StackContext, queue: TaskEventsSettings['queue'], settings: RuleSettings): string {
+  #rule(id: string, context: StackContext, queue: TaskEventsSettings['queue'], settings: RuleSettings) {
     const { name, description, event, detail } = settings;
     const rule = new CloudwatchEventRule(this, id, {
       name: context.name(name),
@@ -61,7 +66,7 @@ export class TaskEvents extends Construct {
       arn: queue.arn,
       deadLetterConfig: { arn: queue.deadLetters.arn },
     });
-    return rule.arn;
+    return { id, name: rule.name, arn: rule.arn };
   }
 
   #admit(id: string, ruleArns: readonly string[], { url, arn }: { url: string; arn: string }): void {

@@ -41,6 +41,11 @@ export class ApiGatewayIngress extends Construct {
   readonly url: string;
   /** For the service behind it. */
   readonly ingress: ServiceIngress;
+  /**
+   * ECS takes a task out of the registry as it stops it, and API Gateway may still send to an address that it looked up
+   * before (github.com/sst/sst/issues/5915).
+   */
+  readonly listenAfterStopMs: number = 20_000;
   /** What the API may tell its clients to send. */
   readonly uploadBytesMax: number = REQUEST_BYTES_MAX - MULTIPART_OVERHEAD_BYTES_MAX;
 

@@ -48,6 +48,8 @@ export class InternalAlb extends Construct {
   readonly url: string;
   /** For the service behind it. */
   readonly ingress: ServiceIngress;
+  /** It sends nothing to a task that is about to be stopped. */
+  readonly listenAfterStopMs: number = 0;
   /** A load balancer has no limit of its own. */
   readonly uploadBytesMax: number | null = null;
 

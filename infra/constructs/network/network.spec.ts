@@ -10,7 +10,7 @@ function networkWith(settings: Partial<NetworkSettings> = {}): SynthesizedStack 
     const network = new Network(scope, 'network', context, {
       mode: 'endpoints',
       cidr: '10.20.0.0/16',
-      zones: ['us-east-1a', 'us-east-1b'],
+      zoneIds: ['use1-az1', 'use1-az2'],
       flowLogs: false,
       ...settings,
     });
@@ -30,13 +30,13 @@ describe('a network', () => {
       });
       expect(
         all(stack, 'aws_subnet').map((subnet) => [
-          subnet['availability_zone'],
+          subnet['availability_zone_id'],
           subnet['cidr_block'],
           subnet['map_public_ip_on_launch'],
         ]),
       ).toEqual([
-        ['us-east-1a', '10.20.0.0/20', false],
-        ['us-east-1b', '10.20.16.0/20', false],
+        ['use1-az1', '10.20.0.0/20', false],
+        ['use1-az2', '10.20.16.0/20', false],
       ]);
       only(stack, 'aws_route_table');
       expect(all(stack, 'aws_route_table_association')).toHaveLength(2);

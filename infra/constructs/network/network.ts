@@ -18,7 +18,7 @@ export type NetworkSettings = {
   /** A /16. */
   cidr: string;
   /** Each gets a subnet of 4,096 addresses. */
-  zones: readonly string[];
+  zoneIds: readonly string[];
   flowLogs: boolean;
 };
 
@@ -32,6 +32,8 @@ export class Network extends Construct {
   readonly vpcId: string;
   readonly cidr: string;
   readonly subnetIds: string[];
+  /** Of all its subnets. */
+  readonly routeTableId: string;
   /** Whether machines and tasks need a public address to reach AWS; no subnet hands one out unasked. */
   readonly publicAddresses: boolean;
   readonly #context: StackContext;
@@ -47,13 +49,14 @@ export class Network extends Construct {
     if (settings.flowLogs) new FlowLogs(this, 'flow-logs', context, { vpcId: vpc.id });
 
     const table = new RouteTable(this, 'routes', { vpcId: vpc.id, tags });
-    const subnetIds = settings.zones.map((zone, index) => this.#subnet({ vpc, cidr, table, zone, index, context }));
+    const subnetIds = settings.zoneIds.map((zone, index) => this.#subnet({ vpc, cidr, table, zone, index, context }));
     const gateways = new GatewayEndpoints(this, 'gateways', context, { vpcId: vpc.id, routeTableId: table.id });
 
     this.#context = context;
     this.vpcId = vpc.id;
     this.cidr = cidr;
     this.subnetIds = subnetIds;
+    this.routeTableId = table.id;
     this.publicAddresses = settings.mode === 'public';
     if (settings.mode === 'public') {
       const internet = new InternetGateway(this, 'internet', { vpcId: vpc.id, tags });
@@ -94,7 +97,7 @@ export class Network extends Construct {
     const scope = new Construct(this, zone);
     const subnet = new Subnet(scope, 'subnet', {
       vpcId: vpc.id,
-      availabilityZone: zone,
+      availabilityZoneId: zone,
       cidrBlock: subnetRange(cidr, index),
       mapPublicIpOnLaunch: false,
       tags: { Name: context.name(zone) },

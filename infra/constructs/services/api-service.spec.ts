@@ -26,6 +26,7 @@ function synthesize(keyArn: string | null = null): SynthesizedStack {
         places: PLACES,
         defaultModel: 'brain-mri',
         uploadBytesMax: null,
+        listenAfterStopMs: 0,
         ingress: { groupId: 'sg-ingress', target: { kind: 'registry', arn: 'arn:registry' } },
         after: [{ fqn: 'aws_ecs_service.worker' }],
       });
@@ -36,7 +37,7 @@ function synthesize(keyArn: string | null = null): SynthesizedStack {
 
 describe('the environment of the API', () => {
   it('says where jobs are, and nothing that has a good default', () => {
-    const settings = { places: PLACES, defaultModel: null, uploadBytesMax: null };
+    const settings = { places: PLACES, defaultModel: null, uploadBytesMax: null, listenAfterStopMs: 0 };
     expect(apiEnvironment(settings, 'us-east-1')).toEqual({
       AWS_REGION: 'us-east-1',
       BUCKET: 'bpi-test-jobs-0',
@@ -49,10 +50,16 @@ describe('the environment of the API', () => {
   });
 
   it('has a default model, and the largest upload that the ingress lets through, where there are such', () => {
-    const settings = { places: PLACES, defaultModel: 'brain-mri', uploadBytesMax: 9_934_464 };
+    const settings = {
+      places: PLACES,
+      defaultModel: 'brain-mri',
+      uploadBytesMax: 9_934_464,
+      listenAfterStopMs: 20_000,
+    };
     expect(apiEnvironment(settings, 'us-east-1')).toMatchObject({
       DEFAULT_MODEL: 'brain-mri',
       UPLOAD_BYTES_MAX: '9934464',
+      LISTEN_AFTER_STOP_MS: '20000',
     });
   });
 });
@@ -83,7 +90,8 @@ describe('the API on Fargate', () => {
 
   it('may end in its own time', () => {
     const { shutdownMs } = DEFAULT_SETTINGS;
-    expect(API_STOP_TIMEOUT_S * 1_000).toBeGreaterThan(shutdownMs);
+    const listenAfterStopMs = 20_000; // behind API Gateway
+    expect(API_STOP_TIMEOUT_S * 1_000).toBeGreaterThan(shutdownMs + listenAfterStopMs);
     expect(containerOf(stack)['stopTimeout']).toBe(API_STOP_TIMEOUT_S);
   });
 });

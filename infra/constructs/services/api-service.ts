@@ -18,6 +18,8 @@ export type ApiServiceSettings = {
   defaultModel: string | null;
   /** As much as the ingress lets through; null = as much as the API takes. */
   uploadBytesMax: number | null;
+  /** How long requests may still come after SIGTERM; 0 where the ingress sends none any more. */
+  listenAfterStopMs: number;
   ingress: ServiceIngress;
   /** What must be whole before a task of it runs. */
   after: readonly ITerraformDependable[];
@@ -27,10 +29,10 @@ export type ApiServiceSettings = {
 export const API_PORT = 8080;
 
 /**
- * Longer than the API lets requests under way finish (`shutdownMs`, 30 s), which it needs for itself; behind a load
- * balancer they had the time of its deregistration before.
+ * Longer than the API goes on answering behind API Gateway (20 s) and then lets requests under way finish (`shutdownMs`,
+ * 30 s); behind a load balancer they had the time of its deregistration before.
  */
-export const API_STOP_TIMEOUT_S = 45;
+export const API_STOP_TIMEOUT_S = 70;
 
 /**
  * The volume of apps/api/Dockerfile. Fargate's 20 GiB of disk are enough, less the image: an upload of 1 GiB takes
@@ -70,13 +72,14 @@ export class ApiService extends Construct {
   }
 }
 
-type ApiEnvironment = Pick<ApiServiceSettings, 'places' | 'defaultModel' | 'uploadBytesMax'>;
+type ApiEnvironment = Pick<ApiServiceSettings, 'places' | 'defaultModel' | 'uploadBytesMax' | 'listenAfterStopMs'>;
 
 /** As apps/api/src/config.aws.ts takes it; what has a good default there is left out. */
 export function apiEnvironment(settings: ApiEnvironment, region: string): Record<string, string> {
-  const { places, defaultModel, uploadBytesMax } = settings;
+  const { places, defaultModel, uploadBytesMax, listenAfterStopMs } = settings;
   return {
     ...platformEnvironment(places, region),
+    ...(listenAfterStopMs === 0 ? {} : { LISTEN_AFTER_STOP_MS: String(listenAfterStopMs) }),
     SCRATCH_DIR,
     ...(defaultModel === null ? {} : { DEFAULT_MODEL: defaultModel }),
     ...(uploadBytesMax === null ? {} : { UPLOAD_BYTES_MAX: String(uploadBytesMax) }),

@@ -5,7 +5,7 @@ import type { Statement } from '../policy.ts';
 
 const ACCOUNT = TEST_CONTEXT.accountId;
 const stack = synthesizeConstruct((scope, context) => {
-  new EncryptionKey(scope, 'key', context);
+  new EncryptionKey(scope, 'key', context, { destroyWithContents: false });
 });
 const key = only(stack, 'aws_kms_key');
 const { Statement: statements } = JSON.parse(String(key['policy'])) as { Statement: Statement[] };
@@ -17,9 +17,15 @@ describe("the environment's own key", () => {
     expect(only(stack, 'aws_kms_alias')).toMatchObject({ name: 'alias/bpi-test-data' });
   });
 
+  it('cannot be deleted by a deployment, for everything that it encrypted would go with it', () => {
+    expect(key['lifecycle']).toEqual({ prevent_destroy: true });
+    expect(bySid.get('AnyResourceDeployment')?.Action).not.toContain('kms:ScheduleKeyDeletion');
+  });
+
   it('admits these and nobody else', () => {
     expect(statements.map(({ Sid, Principal }) => [Sid, Principal])).toEqual([
       ['AnyResourceAccount', { AWS: `arn:aws:iam::${ACCOUNT}:root` }],
+      ['AnyResourceDeployment', { AWS: `arn:aws:iam::${ACCOUNT}:role/github-actions-terraform` }],
       ['AnyResourceLogs', { Service: 'logs.us-east-1.amazonaws.com' }],
       ['AnyResourceEvents', { Service: 'events.amazonaws.com' }],
       ['AnyResourceAlarms', { Service: 'cloudwatch.amazonaws.com' }],
@@ -37,7 +43,8 @@ describe("the environment's own key", () => {
     expect(bySid.get('AnyResourceLogs')?.Condition).toEqual({
       ArnLike: { 'kms:EncryptionContext:aws:logs:arn': `arn:aws:logs:us-east-1:${ACCOUNT}:log-group:/bpi/*` },
     });
-    expect(bySid.get('AnyResourceEvents')?.Condition).toEqual({ StringEquals: { 'aws:SourceAccount': ACCOUNT } });
+    // EventBridge names no source to KMS: the queue's own policy says which rules may send.
+    expect(bySid.get('AnyResourceEvents')).not.toHaveProperty('Condition');
     expect(bySid.get('AnyResourceAlarms')?.Condition).toEqual({
       StringEquals: { 'kms:EncryptionContext:aws:sns:topicArn': `arn:aws:sns:us-east-1:${ACCOUNT}:bpi-test-alerts` },
     });

@@ -3,10 +3,15 @@ import { KmsKey } from '@cdktf/provider-aws/lib/kms-key/index.js';
 import { Construct } from 'constructs';
 import { ALERT_TOPIC } from '../watch/alert-topic.ts';
 import { allow, policyDocument, type Statement } from '../policy.ts';
-import { PROJECT_PREFIX, type StackContext } from '../stack-context.ts';
+import { DEPLOYMENT_ROLE, PROJECT_PREFIX, type StackContext } from '../stack-context.ts';
 
 /** Made before there is a whole context, which holds the key's ARN. */
 type KeyContext = Pick<StackContext, 'name' | 'region' | 'accountId'>;
+
+export type EncryptionKeySettings = {
+  /** Whether the key may go, and what it encrypted with it. */
+  destroyWithContents: boolean;
+};
 
 /** As long as KMS lets one wait: without the key everything that it encrypted is lost. */
 const DELETION_WINDOW_DAYS = 30;
@@ -22,13 +27,20 @@ const USE_WITH_BLOCKS = [
 export class EncryptionKey extends Construct {
   readonly arn: string;
 
-  constructor(scope: Construct, id: string, context: KeyContext) {
+  constructor(scope: Construct, id: string, context: KeyContext, { destroyWithContents }: EncryptionKeySettings) {
     super(scope, id);
     const key = new KmsKey(this, 'key', {
       description: `Everything of ${context.name('*')} that holds data`,
       enableKeyRotation: true,
       deletionWindowInDays: DELETION_WINDOW_DAYS,
-      policy: policyDocument([administration(context), ...serviceUse(context), ...machineUse(context)]),
+      policy: policyDocument([
+        administration(context),
+        deployment(context),
+        ...serviceUse(context),
+        ...machineUse(context),
+      ]),
+      // A key that is replaced takes everything that it encrypted with it, thirty days later.
+      ...(destroyWithContents ? {} : { lifecycle: { preventDestroy: true } }),
     });
     new KmsAlias(this, 'alias', { name: `alias/${context.name('data')}`, targetKeyId: key.keyId });
     this.arn = key.arn;
@@ -46,6 +58,23 @@ function administration({ accountId }: KeyContext): Statement {
   });
 }
 
+/**
+ * What a deployment does right after it made the key. Its own rights hang on the key's tag, and KMS may take minutes to
+ * see a tag ("ABAC for AWS KMS"). Deleting the key is not among them.
+ */
+function deployment({ accountId }: KeyContext): Statement {
+  return allow({
+    sid: 'AnyResourceDeployment',
+    principal: { AWS: `arn:aws:iam::${accountId}:role/${DEPLOYMENT_ROLE}` },
+    actions: [
+      ...['kms:DescribeKey', 'kms:EnableKeyRotation', 'kms:GetKeyPolicy', 'kms:GetKeyRotationStatus'],
+      ...['kms:CreateAlias', 'kms:ListResourceTags', 'kms:PutKeyPolicy'],
+    ],
+    resources: ['*'],
+    wildcardBecause: THIS_KEY,
+  });
+}
+
 /** Services that come in their own name. SNS is none of them: it uses the key for whoever publishes. */
 function serviceUse({ name, region, accountId }: KeyContext): Statement[] {
   const logGroups = `arn:aws:logs:${region}:${accountId}:log-group:/${PROJECT_PREFIX}/*`;
@@ -55,8 +84,9 @@ function serviceUse({ name, region, accountId }: KeyContext): Statement[] {
     useBy('AnyResourceLogs', `logs.${region}.amazonaws.com`, USE_WITH_BLOCKS, {
       ArnLike: { 'kms:EncryptionContext:aws:logs:arn': logGroups },
     }),
-    // Source: "My rule ran but I don't see any messages published into my Amazon SQS queue", EventBridge User Guide.
-    useBy('AnyResourceEvents', 'events.amazonaws.com', USE, { StringEquals: { 'aws:SourceAccount': accountId } }),
+    // Source: "My rule ran but I don't see any messages published into my Amazon SQS queue", EventBridge User Guide. Without
+    // a condition, as there: EventBridge names no source to KMS. Which rules may send is in the queue's own policy.
+    useBy('AnyResourceEvents', 'events.amazonaws.com', USE),
     // Source: "Managing Amazon SNS encryption keys and costs". The context, which SNS adds, holds it to our own topic.
     useBy('AnyResourceAlarms', 'cloudwatch.amazonaws.com', USE, {
       StringEquals: { 'kms:EncryptionContext:aws:sns:topicArn': topic },
@@ -92,14 +122,14 @@ function useBy(
   sid: string,
   service: string,
   actions: readonly string[],
-  condition: NonNullable<Statement['Condition']>,
+  condition?: Statement['Condition'],
 ): Statement {
   return allow({
     sid,
     principal: { Service: service },
     actions,
     resources: ['*'],
-    condition,
+    ...(condition === undefined ? {} : { condition }),
     wildcardBecause: THIS_KEY,
   });
 }

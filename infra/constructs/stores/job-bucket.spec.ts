@@ -6,7 +6,7 @@ const KEY = 'arn:aws:kms:us-east-1:${data.aws_caller_identity.account.account_id
 const SETTINGS: JobBucketSettings = {
   versioning: false,
   inputsKeptDays: 7,
-  results: { afterDays: 30, then: 'expire' },
+  results: { glacierAfterDays: null, expireAfterDays: 30 },
   destroyWithContents: false,
   corsOrigins: [],
 };
@@ -131,22 +131,24 @@ describe('the bucket of the jobs', () => {
 describe('the lifecycle of the objects', () => {
   const filterOf = (kind: string) => [{ and: [{ prefix: 'jobs/', tags: { kind } }] }];
 
-  it('removes inputs by their age, and attempts and results by another', () => {
+  it('removes inputs and what attempts left by their age, and results by another', () => {
     expect(rulesOf(synthesize()).slice(0, 3)).toEqual([
       { id: 'input', status: 'Enabled', filter: filterOf('input'), expiration: [{ days: 7 }] },
-      { id: 'attempt', status: 'Enabled', filter: filterOf('attempt'), expiration: [{ days: 30 }] },
+      { id: 'attempt', status: 'Enabled', filter: filterOf('attempt'), expiration: [{ days: 7 }] },
       { id: 'result', status: 'Enabled', filter: filterOf('result'), expiration: [{ days: 30 }] },
     ]);
   });
 
-  it('moves results to where a download still works, if told so, and never removes them', () => {
-    const stack = synthesize({ results: { afterDays: 90, then: 'glacier' } });
-    const [input, ...outputs] = rulesOf(stack).slice(0, 3);
-    expect(input).toMatchObject({ expiration: [{ days: 7 }] });
-    for (const rule of outputs) {
-      expect(rule['transition']).toEqual([{ days: 90, storage_class: 'GLACIER_IR' }]);
-      expect(rule).not.toHaveProperty('expiration');
-    }
+  it.each([null, 3_650])('moves results to where a download still works, and removes them after %s days', (days) => {
+    const results = { glacierAfterDays: 90, expireAfterDays: days };
+    const rule = rulesOf(synthesize({ results })).find(({ id }) => id === 'result');
+    expect(rule?.['transition']).toEqual([{ days: 90, storage_class: 'GLACIER_IR' }]);
+    expect(rule?.['expiration']).toEqual(days === null ? undefined : [{ days }]);
+  });
+
+  it('has no rule for results that are kept for ever where they are', () => {
+    const results = { glacierAfterDays: null, expireAfterDays: null };
+    expect(rulesOf(synthesize({ results })).map(({ id }) => id)).toEqual(['input', 'attempt', 'leftovers']);
   });
 
   it.each([true, false])('leaves nothing of what was deleted or never finished (versioning: %s)', (versioning) => {

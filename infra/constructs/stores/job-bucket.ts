@@ -16,8 +16,8 @@ export type JobBucketSettings = {
   /** Whether what was deleted or replaced can be brought back, for a day. */
   versioning: boolean;
   inputsKeptDays: number;
-  /** `glacier` is Glacier Instant Retrieval: a download does not notice. */
-  results: { afterDays: number; then: 'expire' | 'glacier' };
+  /** Days, or null for never. Glacier is Glacier Instant Retrieval: a download does not notice. */
+  results: { glacierAfterDays: number | null; expireAfterDays: number | null };
   destroyWithContents: boolean;
   /** Origins of browsers that follow signed links, such as a viewer's; empty = none. */
   corsOrigins: readonly string[];
@@ -92,19 +92,18 @@ export class JobBucket extends Construct {
   }
 }
 
-/**
- * How long each kind of object is kept. The files of an attempt go with the results, because those of the published
- * attempt are what a result is downloaded from; the others were written before it was known which is published.
- */
+/** How long each kind of object is kept. An attempt's report and log are of use as long as its job may be run again. */
 function lifecycleRules({ inputsKeptDays, results }: JobBucketSettings): S3BucketLifecycleConfigurationRule[] {
   const inputs = { expiration: [{ days: inputsKeptDays }] };
-  const outputs =
-    results.then === 'expire'
-      ? { expiration: [{ days: results.afterDays }] }
-      : { transition: [{ days: results.afterDays, storageClass: 'GLACIER_IR' }] };
-  const then = { input: inputs, attempt: outputs, result: outputs } satisfies Record<ObjectKind, object>;
+  const { glacierAfterDays, expireAfterDays } = results;
+  const outputs = {
+    ...(glacierAfterDays === null ? {} : { transition: [{ days: glacierAfterDays, storageClass: 'GLACIER_IR' }] }),
+    ...(expireAfterDays === null ? {} : { expiration: [{ days: expireAfterDays }] }),
+  };
+  const then = { input: inputs, attempt: inputs, result: outputs } satisfies Record<ObjectKind, object>;
   return [
-    ...OBJECT_KINDS.map((kind) => ({
+    // A rule that does nothing is none.
+    ...OBJECT_KINDS.filter((kind) => Object.keys(then[kind]).length > 0).map((kind) => ({
       id: kind,
       status: 'Enabled',
       filter: [{ and: [{ prefix: JOBS_PREFIX, tags: { [OBJECT_KIND_TAG]: kind } }] }],

@@ -2,11 +2,11 @@ import { JOB_TABLE, jobTableDefinition } from '@bpi/adapters-aws';
 import { describe, expect, it } from '@jest/globals';
 import { TerraformOutput } from 'cdktf';
 import { only, synthesizeConstruct, type Body } from '../../testing/synth-construct.ts';
-import { JobTable } from './job-table.ts';
+import { JobTable, type JobTableSettings } from './job-table.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:${data.aws_caller_identity.account.account_id}:key/test';
 
-function synthesize(settings: { pointInTimeRecovery: boolean; deletionProtection: boolean }, keyArn: string | null) {
+function synthesize(settings: JobTableSettings, keyArn: string | null) {
   const stack = synthesizeConstruct(
     (scope, context) => {
       new JobTable(scope, 'table', context, settings);
@@ -16,8 +16,8 @@ function synthesize(settings: { pointInTimeRecovery: boolean; deletionProtection
   return only(stack, 'aws_dynamodb_table');
 }
 
-const OFF = { pointInTimeRecovery: false, deletionProtection: false };
-const ON = { pointInTimeRecovery: true, deletionProtection: true };
+const OFF = { pointInTimeRecovery: false, deletionProtection: false, destroyWithContents: true };
+const ON = { pointInTimeRecovery: true, deletionProtection: true, destroyWithContents: false };
 
 describe('the table of the jobs', () => {
   it('is the one that the adapter writes to', () => {

@@ -8,6 +8,8 @@ export type JobTableSettings = {
   pointInTimeRecovery: boolean;
   /** While it is on, nobody can delete the table. */
   deletionProtection: boolean;
+  /** Whether Terraform may delete it, or replace it by an empty one. */
+  destroyWithContents: boolean;
 };
 
 /** Records, claims, pools, API keys and audit events, as the adapter's JOB_TABLE describes them. */
@@ -38,6 +40,7 @@ export class JobTable extends Construct {
       ttl: { enabled: true, attributeName: ttlAttribute },
       pointInTimeRecovery: { enabled: settings.pointInTimeRecovery },
       deletionProtectionEnabled: settings.deletionProtection,
+      ...(settings.destroyWithContents ? {} : { lifecycle: { preventDestroy: true } }),
       // Without this block DynamoDB encrypts with a key of its own, for nothing.
       ...(context.keyArn === null ? {} : { serverSideEncryption: { enabled: true, kmsKeyArn: context.keyArn } }),
     });

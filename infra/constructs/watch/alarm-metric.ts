@@ -36,6 +36,11 @@ export function queueMetric(metric: string, statistic: Statistic, name: string):
   return { namespace: 'AWS/SQS', name: metric, dimensions: { QueueName: name }, statistic };
 }
 
+/** @param name of EventBridge's rule. */
+export function ruleMetric(metric: string, statistic: Statistic, name: string): AlarmMetric {
+  return { namespace: 'AWS/Events', name: metric, dimensions: { RuleName: name }, statistic };
+}
+
 /** @param name of the Auto Scaling group, which has to have its metrics enabled. */
 export function groupMetric(metric: string, statistic: Statistic, name: string): AlarmMetric {
   return { namespace: 'AWS/AutoScaling', name: metric, dimensions: { AutoScalingGroupName: name }, statistic };

@@ -10,6 +10,7 @@ const NAMESPACE = metricsNamespaceOf('test');
 const SETTINGS: AlarmSettings = {
   metricsNamespace: NAMESPACE,
   deadLetters: { jobs: 'bpi-test-jobs-dead-letters', 'task-events': 'bpi-test-task-events-dead-letters' },
+  eventRules: { 'task-changes': 'bpi-test-task-changes', 'spot-warnings': 'bpi-test-spot-warnings' },
   pools: {
     spot: { name: 'bpi-test-gpu-spot', groupName: 'group-1' },
     'on-demand': { name: 'bpi-test-gpu-on-demand', groupName: 'group-2' },
@@ -30,6 +31,8 @@ describe('the alarms', () => {
     expect(alarms.map(({ id }) => id)).toEqual([
       'dead-letters-jobs',
       'dead-letters-task-events',
+      'undelivered-task-changes',
+      'undelivered-spot-warnings',
       'jobs-wait',
       'no-machines',
       'failures-platform',
@@ -64,6 +67,8 @@ describe('the alarms', () => {
     expect(others.map(({ namespace, name, dimensions }) => [namespace, name, dimensions])).toEqual([
       ['AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: 'bpi-test-jobs-dead-letters' }],
       ['AWS/SQS', 'ApproximateNumberOfMessagesVisible', { QueueName: 'bpi-test-task-events-dead-letters' }],
+      ['AWS/Events', 'FailedInvocations', { RuleName: 'bpi-test-task-changes' }],
+      ['AWS/Events', 'FailedInvocations', { RuleName: 'bpi-test-spot-warnings' }],
       ['AWS/AutoScaling', 'GroupInServiceInstances', { AutoScalingGroupName: 'group-1' }],
       ['AWS/AutoScaling', 'GroupInServiceInstances', { AutoScalingGroupName: 'group-2' }],
     ]);

@@ -1,10 +1,19 @@
-import { groupMetric, ownMetricsIn, queueMetric, type AlarmMetric, type OwnMetrics } from './alarm-metric.ts';
+import {
+  groupMetric,
+  ownMetricsIn,
+  queueMetric,
+  ruleMetric,
+  type AlarmMetric,
+  type OwnMetrics,
+} from './alarm-metric.ts';
 
 export type AlarmSettings = {
   /** Where the environment's own metrics are. */
   metricsNamespace: string;
   /** Names of the queues of dead letters, by a word for each: `jobs`, `task-events`. */
   deadLetters: Readonly<Record<string, string>>;
+  /** Names of EventBridge's rules for the task events, by a word for each. */
+  eventRules: Readonly<Record<string, string>>;
   /** Capacity providers and their Auto Scaling groups, by a word for each: `spot`, `on-demand`. */
   pools: Readonly<Record<string, { name: string; groupName: string }>>;
   oldestQueuedMaxMinutes: number;
@@ -39,6 +48,7 @@ export function alarmTable(settings: AlarmSettings): Alarm[] {
   const own = ownMetricsIn(settings.metricsNamespace);
   return [
     ...deadLetterAlarms(settings),
+    ...eventAlarms(settings),
     ...waitingAlarms(settings, own),
     ...failureAlarms(own),
     ...idleMachineAlarms(settings, own),
@@ -56,8 +66,23 @@ function deadLetterAlarms({ deadLetters }: AlarmSettings): Alarm[] {
     periodS: FIVE_MINUTES_S,
     periods: 1,
     silence: 'fine',
-    says: `A message of the queue ${word} was received again and again and could not be worked off.`,
+    says: `A message of the queue ${word} could not be delivered, or was received again and again and not worked off.`,
     anchor: 'dead-letters',
+  }));
+}
+
+/** What EventBridge could not deliver, whether or not it could put it among the dead letters. */
+function eventAlarms({ eventRules }: AlarmSettings): Alarm[] {
+  return Object.entries(eventRules).map(([word, ruleName]) => ({
+    id: `undelivered-${word}`,
+    of: ruleMetric('FailedInvocations', 'Sum', ruleName),
+    is: '>=',
+    threshold: 1,
+    periodS: FIVE_MINUTES_S,
+    periods: 1,
+    silence: 'fine',
+    says: `EventBridge could not deliver events of the rule ${word}: jobs go on, but later.`,
+    anchor: 'undelivered-events',
   }));
 }
 
@@ -76,13 +101,15 @@ function waitingAlarms({ oldestQueuedMaxMinutes }: AlarmSettings, own: OwnMetric
     },
     {
       id: 'no-machines',
-      of: own('AttemptsGivenUp', 'Sum', { code: 'capacity_unavailable' }),
+      // Whoever gave up, the worker or ECS itself. A job waits a quarter of an hour each time, so one of them makes three
+      // an hour at most.
+      of: own('PhaseChanges', 'Sum', { to: 'queued', code: 'capacity_unavailable' }),
       is: '>=',
-      threshold: 3,
-      periodS: 30 * MINUTE_S,
+      threshold: 2,
+      periodS: 60 * MINUTE_S,
       periods: 1,
       silence: 'fine',
-      says: 'Tasks waited for a machine in PROVISIONING until they were given up, three times in half an hour.',
+      says: 'Tasks waited for a machine in PROVISIONING until they were given up, twice within an hour.',
       anchor: 'no-machines',
     },
   ];

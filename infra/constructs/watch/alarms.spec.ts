@@ -7,6 +7,7 @@ const TOPIC = 'arn:aws:sns:us-east-1:${data.aws_caller_identity.account.account_
 const SETTINGS: AlarmSettings = {
   metricsNamespace: 'BiomedParseInference/test',
   deadLetters: { jobs: 'bpi-test-jobs-dead-letters' },
+  eventRules: { 'task-changes': '${aws_cloudwatch_event_rule.changes.name}' },
   pools: { spot: { name: 'bpi-test-gpu-spot', groupName: '${aws_autoscaling_group.spot.name}' } },
   oldestQueuedMaxMinutes: 60,
   idleGpuMaxMinutes: 45,
@@ -26,7 +27,7 @@ function alarm(name: string): Body {
 
 describe('the alarms, as CloudWatch takes them', () => {
   it('mail when they begin and when they are over, and say where to read on', () => {
-    expect(alarms).toHaveLength(13);
+    expect(alarms).toHaveLength(14);
     for (const body of alarms) {
       expect(body).toMatchObject({ alarm_actions: [TOPIC], ok_actions: [TOPIC] });
       expect(body['alarm_description']).toMatch(/^[A-Z].{20,200}\. What to do: docs\/operations\.md#[a-z-]+$/);

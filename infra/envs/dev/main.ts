@@ -6,7 +6,7 @@ await synthesizeEnvironment(
   {
     environment: 'dev',
     region: 'us-east-1',
-    network: { mode: 'endpoints', cidr: '10.20.0.0/16', zones: ['us-east-1a'], flowLogs: false },
+    network: { mode: 'endpoints', cidr: '10.20.0.0/16', zoneIds: ['use1-az1'], flowLogs: false },
     gpu: {
       size: 'xlarge',
       families: ['g4dn', 'g5'],
@@ -23,7 +23,7 @@ await synthesizeEnvironment(
     data: {
       versioning: false,
       inputsKeptDays: 7,
-      results: { afterDays: 30, then: 'expire' },
+      results: { glacierAfterDays: null, expireAfterDays: 30 },
       pointInTimeRecovery: false,
       deletionProtection: false,
       destroyWithContents: true,
@@ -31,7 +31,7 @@ await synthesizeEnvironment(
     encryption: 'aws-keys',
     logRetentionDays: 7,
     containerInsights: false,
-    alerts: { budgetUsdPerMonth: 100, oldestQueuedMaxMinutes: 60, idleGpuMaxMinutes: 60, latencyMaxMs: 2_000 },
+    alerts: { budgetUsdPerMonth: 150, oldestQueuedMaxMinutes: 60, idleGpuMaxMinutes: 60, latencyMaxMs: 2_000 },
   },
   { outdir: join(import.meta.dirname, 'cdktf.out'), imagesFile: process.env['IMAGE_DIGESTS'] },
 );

@@ -6,7 +6,7 @@ await synthesizeEnvironment(
   {
     environment: 'prod',
     region: 'us-east-1',
-    network: { mode: 'endpoints', cidr: '10.30.0.0/16', zones: ['us-east-1a', 'us-east-1b'], flowLogs: true },
+    network: { mode: 'endpoints', cidr: '10.30.0.0/16', zoneIds: ['use1-az1', 'use1-az2'], flowLogs: true },
     gpu: {
       size: 'xlarge',
       families: ['g4dn', 'g5'],
@@ -28,7 +28,7 @@ await synthesizeEnvironment(
     data: {
       versioning: true,
       inputsKeptDays: 30,
-      results: { afterDays: 90, then: 'glacier' },
+      results: { glacierAfterDays: 90, expireAfterDays: 3_650 },
       pointInTimeRecovery: true,
       deletionProtection: true,
       destroyWithContents: false,

@@ -1,6 +1,9 @@
 import { clientError, type EcsError } from './ecs-error.ts';
 import type { ContainerDefinition, TaskDefinitionInput } from './schemas/task-definition-schema.ts';
 
+/** ECS holds numbers in 32 bits with a sign. */
+const INTEGER_MAX = 2 ** 31 - 1;
+
 /** What a schema cannot say about a task definition. Throws ClientException for the first rule that is broken. */
 export function checkTaskDefinition(definition: TaskDefinitionInput): void {
   const { containerDefinitions: containers, volumes = [] } = definition;
@@ -15,7 +18,9 @@ export function checkTaskDefinition(definition: TaskDefinitionInput): void {
       if (!volumeNames.has(sourceVolume))
         throw wrong(container, 'Unknown volume in mountPoints: declare it in volumes.');
     for (const { hardLimit, softLimit } of container.ulimits ?? [])
-      if (softLimit > hardLimit) throw wrong(container, 'The soft limit of a ulimit must not exceed its hard limit.');
+      if (hardLimit > INTEGER_MAX) throw wrong(container, 'A ulimit must be an integer of 32 bits.');
+      else if (softLimit > hardLimit)
+        throw wrong(container, 'The soft limit of a ulimit must not exceed its hard limit.');
     checkDependencies(container, byName);
   }
   if (hasCycle(containers)) throw clientError('The dependencies between containers form a cycle.');

@@ -48,6 +48,10 @@ describe('a task definition is refused', () => {
     ['with a container that waits for itself', [{ ...main, ...on('main', 'START') }]],
     ['with what is not simulated', [{ ...main, healthCheck: { command: ['CMD', 'true'] } }]],
     ['with privileges', [{ ...main, privileged: true }]],
+    [
+      'with a limit of more than 32 bits',
+      [{ ...main, ulimits: [{ name: 'fsize', softLimit: 1, hardLimit: 2 ** 31 }] }],
+    ],
     ['with a soft limit above the hard one', [{ ...main, ulimits: [{ name: 'nofile', softLimit: 2, hardLimit: 1 }] }]],
   ];
   it.each(refused)('%s', async (_, containers) => {

@@ -54,7 +54,7 @@ describe('the layout', () => {
     const ofAttempt = [attemptArtifactKey(jobId, 1, 'metadata.json'), reportKey(jobId, 12), logsKey(jobId, 1)];
     const published = ARTIFACT_NAMES.map((name) => publishedKey(jobId, name));
     expect([inputKey(jobId), jobFileKey(jobId)].map(objectKind)).toEqual(['input', 'input']);
-    expect(ofAttempt.map(objectKind)).toEqual(['attempt', 'attempt', 'attempt']);
+    expect(ofAttempt.map(objectKind)).toEqual(['result', 'attempt', 'attempt']);
     expect(published.map(objectKind)).toEqual(['result', 'result', 'result', 'result']);
     expect(new Set([inputKey(jobId), ...ofAttempt, ...published].map(objectKind))).toEqual(new Set(OBJECT_KINDS));
     for (const other of [

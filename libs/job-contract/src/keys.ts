@@ -58,7 +58,8 @@ export function publishedKey(jobId: JobId, name: ArtifactName): string {
 
 /**
  * What an object is, as far as how long it is kept goes: a store that removes by age needs to be told, because the
- * layout begins with the job. `attempt` are the files of each attempt, those of the published one included.
+ * layout begins with the job. `result` is what a model made, at its published place and in its attempt, which is where a
+ * result is downloaded from; `attempt` is what else an attempt left: its report and the model's log.
  */
 export const OBJECT_KINDS = ['input', 'attempt', 'result'] as const;
 export type ObjectKind = (typeof OBJECT_KINDS)[number];
@@ -68,7 +69,8 @@ export const OBJECT_KIND_TAG = 'kind';
 
 /** The kind of an object of a job; null for any other key. */
 export function objectKind(key: string): ObjectKind | null {
-  const [, place] = /^jobs\/[^/]+\/(input\/|attempts\/|output\/|metadata\.json$)/.exec(key) ?? [];
+  const [, place] =
+    /^jobs\/[^/]+\/(input\/|attempts\/[^/]+\/output\/|attempts\/|output\/|metadata\.json$)/.exec(key) ?? [];
   if (place === undefined) return null;
   if (place === 'input/') return 'input';
   return place === 'attempts/' ? 'attempt' : 'result';

@@ -19,7 +19,7 @@ export const LIMITS = {
   idempotencyKeyCharsMax: 128,
   idempotencyTtlMs: 24 * 60 * 60 * 1000,
   /** What a model may leave in its output folder, measured while it runs. */
-  outputBytesMax: 2 * GiB,
+  outputBytesMax: 2_000 * MiB,
   modelLogBytesMax: 1 * MiB,
   progressBytesMax: 1 * MiB,
   reportBytesMax: 64 * KiB,

@@ -90,6 +90,24 @@ describe('sweepJob', () => {
   });
 });
 
+describe('sweepJob, about a job that waits,', () => {
+  it.each([
+    ['for its turn', aJob({ createdAtMs: 10_000 }), NOW_MS - 10_000],
+    ['for a machine', waiting(true), NOW_MS - 20_000],
+    ['for its task only', waiting(false), 0],
+    ['no longer', { ...aRunningJob(), createdAtMs: 20_000 }, 0],
+  ])('%s says for how long', async (_, job, expected) => {
+    const swept = { jobs: 0, woken: 0, orphans: 0, oldestQueuedMs: 0 };
+    const store = { get: async () => null, room: async () => ({ slots: 1, free: 0 }) };
+    await sweepJob(aContext({ store }), job, new Map(), swept);
+    expect(swept.oldestQueuedMs).toBe(expected);
+  });
+
+  function waiting(waitsForCapacity: boolean): JobRecord {
+    return { ...aLaunchingJob({ waitsForCapacity }), createdAtMs: 20_000 };
+  }
+});
+
 describe('sweep', () => {
   const { signal } = new AbortController();
   const over = aJob({ phase: 'completed', attempt: anAttempt(), endedVersion: 4, projectedVersion: 4 });

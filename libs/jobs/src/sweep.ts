@@ -82,7 +82,7 @@ export async function sweepJob(
   swept: Swept,
 ): Promise<void> {
   swept.jobs += 1;
-  if (job.phase === 'queued') {
+  if (waits(job)) {
     swept.oldestQueuedMs = Math.max(swept.oldestQueuedMs, context.clock.nowMs() - job.createdAtMs);
   }
   try {
@@ -98,6 +98,11 @@ export async function sweepJob(
   } catch (error) {
     context.log('advance.failed', { jobId: job.jobId, ...errorFields(error) });
   }
+}
+
+/** For its turn, or for the machine of the attempt that it was given. */
+function waits({ phase, attempt }: JobRecord): boolean {
+  return phase === 'queued' || (phase === 'launching' && attempt?.waitsForCapacity === true);
 }
 
 /** Queued with nothing else to decide about it: the dispatch loop claims it, not the sweep. */

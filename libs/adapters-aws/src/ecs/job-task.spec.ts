@@ -255,6 +255,11 @@ describe('the task of an attempt', () => {
     expect(memory * MiB).toBeGreaterThanOrEqual(instanceMaskBytes + 768 * MiB); // 185 MiB were measured on top
   });
 
+  it('refuses a limit that ECS cannot hold in 32 bits', () => {
+    expect(() => buildJobTask(settingsWith({ outputBytesMax: LIMITS.outputBytesMax }))).not.toThrow();
+    expect(() => buildJobTask(settingsWith({ outputBytesMax: 2 ** 31 - 1 }))).toThrow('more than ECS can hold');
+  });
+
   it('refuses an image without a digest', () => {
     const { images } = settingsWith();
     for (const tagged of [{ stager: 'registry/stager:1' }, { model: 'registry/brain-mri:1.0.0' }])

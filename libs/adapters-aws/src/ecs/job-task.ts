@@ -54,6 +54,9 @@ const FILE_HEADROOM_BYTES = 1 * MiB;
  */
 const NPROC = { tasksPerMachineMax: 8, stagerThreadsMax: 64 } as const;
 
+/** ECS holds a limit in 32 bits with a sign, so a file cannot be allowed 2 GiB (the SDK's model of `Ulimit`: Integer). */
+const ULIMIT_MAX = 2 ** 31 - 1;
+
 const DIGEST = /(?:^|@)(sha256:[0-9a-f]{64})$/;
 
 const VOLUMES = { inputs: 'inputs', outputs: 'outputs', logs: 'logs', control: 'control', weights: 'weights' } as const;
@@ -65,6 +68,9 @@ const VOLUMES = { inputs: 'inputs', outputs: 'outputs', logs: 'logs', control: '
  */
 export function buildJobTask(settings: JobTaskSettings): JobTaskDefinition {
   for (const image of Object.values(settings.images)) digestOf(image);
+  if (settings.outputBytesMax + FILE_HEADROOM_BYTES > ULIMIT_MAX) {
+    throw new Error(`a limit of ${settings.outputBytesMax} bytes for the outputs is more than ECS can hold: lower it`);
+  }
   const { weights } = settings;
   const definition: JobTaskDefinition = {
     family: settings.family,
