@@ -1,19 +1,10 @@
 import { z } from 'zod';
+import { GPU_FAMILIES, INSTANCE_SIZE_NAMES } from '../constructs/compute/gpu-instances.ts';
 
 /** Retention times that CloudWatch Logs knows. */
 const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
-
-/** Sizes of the g4dn and g5 families with one GPU. Memory: MiB that ECS can give to tasks, below the nominal size. */
-export const INSTANCE_SIZES = {
-  xlarge: { vcpus: 4, memoryMiB: 14_500 },
-  '2xlarge': { vcpus: 8, memoryMiB: 30_000 },
-  '4xlarge': { vcpus: 16, memoryMiB: 61_000 },
-  '8xlarge': { vcpus: 32, memoryMiB: 124_000 },
-} as const;
-export type InstanceSize = keyof typeof INSTANCE_SIZES;
-export const INSTANCE_SIZE_NAMES = Object.keys(INSTANCE_SIZES) as [InstanceSize, ...InstanceSize[]]; // keys of a literal
 
 const networkSchema = z.strictObject({
   /**
@@ -36,7 +27,7 @@ const networkSchema = z.strictObject({
 const gpuSchema = z.strictObject({
   /** One size for all: a scale-out counts with the smallest. */
   size: z.enum(INSTANCE_SIZE_NAMES),
-  families: z.array(z.enum(['g4dn', 'g5'])).min(1),
+  families: z.array(z.enum(GPU_FAMILIES)).min(1),
   /** Machines, so slots: every size has one GPU. */
   spotMax: wholeNumber(1, 100),
   onDemandMax: wholeNumber(1, 100),

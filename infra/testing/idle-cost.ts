@@ -53,7 +53,9 @@ export function costTable(rows: readonly CostRow[]): string {
 /** An alarm over a formula costs as much as the metrics in it. */
 function alarmMetrics(stack: SynthesizedStack): number {
   const inFormula = (alarm: Body) =>
-    Array.isArray(alarm['metric_query']) ? alarm['metric_query'].filter((query) => 'metric' in Object(query)).length : 1;
+    Array.isArray(alarm['metric_query'])
+      ? alarm['metric_query'].filter((query) => 'metric' in Object(query)).length
+      : 1;
   return all(stack, 'aws_cloudwatch_metric_alarm').reduce((sum, alarm) => sum + inFormula(alarm), 0);
 }
 

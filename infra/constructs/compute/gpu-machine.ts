@@ -4,8 +4,8 @@ import { IamInstanceProfile } from '@cdktf/provider-aws/lib/iam-instance-profile
 import { LaunchTemplate } from '@cdktf/provider-aws/lib/launch-template/index.js';
 import { Fn, TerraformLocal, Token } from 'cdktf';
 import { Construct } from 'constructs';
-import type { InstanceSize } from '../../platform/settings.ts';
 import type { Cluster } from './cluster.ts';
+import type { InstanceSize } from './gpu-instances.ts';
 import { gpuUserData, type GpuUserDataSettings } from './gpu-user-data.ts';
 import type { Network } from '../network/network.ts';
 import { allow, type Statement } from '../policy.ts';

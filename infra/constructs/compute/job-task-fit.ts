@@ -1,13 +1,8 @@
 import type { JobContainer } from '@bpi/adapters-aws';
 import type { ModelManifest } from '@bpi/job-contract';
-import { INSTANCE_SIZES, type PlatformSettings } from '../../platform/settings.ts';
+import { GPU_MEMORY_MIB, INSTANCE_SIZES, type GpuFamily, type InstanceSize } from './gpu-instances.ts';
 
-export type MachineSize = Pick<PlatformSettings['gpu'], 'size' | 'families'>;
-
-type Family = MachineSize['families'][number];
-
-/** MiB of the one GPU: NVIDIA T4 and A10G, as `nvidia-smi` tells them ("Amazon EC2 instance types": 16 and 24 GB). */
-const GPU_MEMORY_MIB: Readonly<Record<Family, number>> = { g4dn: 15_360, g5: 23_028 };
+export type MachineSize = { size: InstanceSize; families: readonly GpuFamily[] };
 
 const CPU_UNITS = 1_024;
 
