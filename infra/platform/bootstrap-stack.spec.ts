@@ -41,6 +41,12 @@ describe('the roles of GitHub’s runs', () => {
     }
   });
 
+  it('have no more policies than IAM hangs on a role', () => {
+    const attached = all(stack, 'aws_iam_role_policy_attachment').map(({ role }) => role);
+    expect(attached).toHaveLength(8);
+    for (const role of attached) expect(attached.filter((other) => other === role).length).toBeLessThanOrEqual(10);
+  });
+
   it.each(['github-actions-terraform', 'github-actions-ecr-push'])('%s is for the main branch alone', (role) => {
     expect(subjectsOf(role)).toEqual({
       StringEquals: {
@@ -101,6 +107,16 @@ describe('the boundary', () => {
     expect(denied('NeitherBoundaryNorRolesOfCi')).toMatchObject({
       Action: ['iam:*'],
       Resource: [arn, expect.stringMatching(/:role\/github-actions-\*$/)],
+    });
+  });
+
+  it('gives nobody a shell, a start script or a disk', () => {
+    expect(denied('NoShellsAndNoDisks')).toEqual({
+      ...{ Sid: 'NoShellsAndNoDisks', Effect: 'Deny', Resource: ['*'] },
+      Action: [
+        ...['ec2:ModifyImageAttribute', 'ec2:ModifyInstanceAttribute', 'ec2:ModifySnapshotAttribute'],
+        ...['ec2:StartInstances', 'ecs:ExecuteCommand'],
+      ],
     });
   });
 

@@ -14,7 +14,8 @@ import { join } from 'node:path';
 const folder = join(import.meta.dirname, 'cdktf.out/stacks/STACK');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'cdk.tf.json'), JSON.stringify({
-  provider: { aws: [{ region: 'eu-central-1' }] }, images: process.env.IMAGE_DIGESTS ?? null }));
+  provider: { aws: [{ region: 'eu-central-1' }] },
+  terraform: { backend: { s3: { key: 'STACK/terraform.tfstate' } } }, images: process.env.IMAGE_DIGESTS ?? null }));
 `;
 
 /** A repository of our shape in a temporary folder, stand-ins for all programs, and what the command said. */
@@ -23,6 +24,8 @@ export class CommandHarness {
   readonly standIn: StandInPrograms;
   readonly env: Record<string, string>;
   readonly said: string[] = [];
+  /** What it asked at the terminal. */
+  readonly asked: string[] = [];
   /** What is typed at the terminal, in order; null = there is none. */
   typed: string[] | null = null;
   readonly programs: Programs;
@@ -45,7 +48,7 @@ export class CommandHarness {
     const repoRoot = await mkdtemp(join(tmpdir(), 'commands-'));
     for (const stack of ['dev', 'prod', 'bootstrap']) {
       await mkdir(join(repoRoot, 'infra/envs', stack), { recursive: true });
-      await writeFile(join(repoRoot, 'infra/envs', stack, 'main.ts'), MAIN.replace('STACK', stack));
+      await writeFile(join(repoRoot, 'infra/envs', stack, 'main.ts'), MAIN.replaceAll('STACK', stack));
     }
     await mkdir(join(repoRoot, 'apps/models/brain-mri'), { recursive: true });
     await cp(MODEL_MANIFEST, join(repoRoot, 'apps/models/brain-mri/model.json'));
@@ -67,7 +70,10 @@ export class CommandHarness {
       programs: this.programs,
       say: (line) => this.said.push(line),
       echo: () => {},
-      ask: async () => (this.typed === null ? null : (this.typed.shift() ?? '')),
+      ask: async (question) => {
+        this.asked.push(question);
+        return this.typed === null ? null : (this.typed.shift() ?? '');
+      },
     };
   }
 

@@ -36,6 +36,15 @@ describe('the evaluator of policies', () => {
     expect(decide(when('StringLike'), { ...request, keys: { 's3:prefix': 'jobs/1' } })).toBe(true);
   });
 
+  it('takes a condition on all values of a key as one on the value that is there', () => {
+    const tag = { Effect: 'Allow', Action: 'kms:TagResource', Resource: '*' };
+    const ours = { ...tag, Condition: { 'ForAllValues:StringEquals': { 'aws:TagKeys': ['Project', 'Environment'] } } };
+    const request = (key: string) => ({ action: 'kms:TagResource', resource: '*', keys: { 'aws:TagKeys': key } });
+    expect(decide(ours, request('Project'))).toBe(true);
+    expect(decide(ours, request('Owner'))).toBe(false);
+    expect(decide(ours, { action: 'kms:TagResource', resource: '*' })).toBe(true);
+  });
+
   it('refuses a condition that it does not know', () => {
     const strange = { ...read, Condition: { DateLessThan: { 'aws:CurrentTime': '2030' } } };
     const request = { action: 's3:GetObject', resource: `${BUCKET}/jobs/1`, keys: { 'aws:CurrentTime': '2029' } };

@@ -49,8 +49,10 @@ function matches(
 }
 
 function holds(operator: string, wanted: readonly string[], given: string | undefined): boolean {
-  const ifExists = operator.endsWith('IfExists');
-  const name = ifExists ? operator.slice(0, -'IfExists'.length) : operator;
+  // A request of ours has one value of a key at most, so a condition on all of them is one on it, if it is there.
+  const forAll = operator.startsWith('ForAllValues:');
+  const ifExists = operator.endsWith('IfExists') || forAll;
+  const name = operator.replace(/^ForAllValues:/, '').replace(/IfExists$/, '');
   if (given === undefined) return ifExists || name.startsWith('StringNot') || name.startsWith('ArnNot');
   switch (name) {
     case 'StringEquals':

@@ -6,6 +6,8 @@ import { delimiter, join } from 'node:path';
 export type StandInRule = {
   /** As typed: `terraform plan`. */
   when: string;
+  /** Only in a working folder whose path has this in it. */
+  in?: string;
   /** The first time only. */
   onceOnly?: true;
   exitCode?: number;
@@ -56,6 +58,7 @@ export class StandInPrograms {
     await writeFile(join(standIn.folder, 'calls'), '');
     await standIn.answer({ when: 'terraform version', stdout: '{"terraform_version":"1.11.4"}' });
     await standIn.answer({ when: 'terraform output', stdout: '{}' });
+    await standIn.answer({ when: 'terraform show -json', stdout: '{}' });
     return standIn;
   }
 
@@ -102,7 +105,7 @@ const call = { program, args, cwd: process.cwd(), env,
   override: textOf('backend_override.tf.json'), hadLockFile: existsSync('.terraform.lock.hcl') };
 const line = [program, ...args].join(' ');
 const rules = JSON.parse(readFileSync(join(__dirname, 'rules.json'), 'utf8'));
-const rule = rules.find(({ when }) => line.startsWith(when)) ?? {};
+const rule = rules.find((rule) => line.startsWith(rule.when) && process.cwd().includes(rule.in ?? '')) ?? {};
 if (rule.onceOnly) writeFileSync(join(__dirname, 'rules.json'), JSON.stringify(rules.filter((other) => other !== rule)));
 if (rule.hangs) {
   const timer = setTimeout(() => {}, 60_000); // not for ever, whoever forgets it

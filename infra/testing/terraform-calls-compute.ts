@@ -16,11 +16,8 @@ import {
 export const COMPUTE_ROWS: Readonly<Record<string, Row>> = { ...compute(), ...roles() };
 
 function compute(): Record<string, Row> {
-  const ecs = (arn: string, actions: readonly [string, string, string, string]): Row =>
-    simple(`ecs:${arn}`, [
-      `ecs:${actions[0]} TagResource`,
-      ...([1, 2, 3] as const).map((at) => `ecs:${actions[at]}`),
-    ] as [string, string, string, string]);
+  const ecs = (arn: string, [create, read, update, remove]: readonly [string, string, string, string]): Row =>
+    simple(`ecs:${arn}`, [`ecs:${create} TagResource`, `ecs:${read}`, `ecs:${update}`, `ecs:${remove}`]);
   const service = 'service/bpi-{env}-cluster/{name}';
   return {
     aws_autoscaling_group: and(

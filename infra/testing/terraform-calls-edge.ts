@@ -25,8 +25,8 @@ function apis(): Record<string, Row> {
   });
   const tagged = (parent: string, child: string): Row =>
     and(part(parent, child), {
-      create: [fresh('apigateway:TagResource', path(parent)), fresh('apigateway:POST', path('tags/an-arn'))],
-      update: [known('apigateway:POST DELETE', path('tags/an-arn')), known('apigateway:UntagResource', path(child))],
+      create: [fresh('apigateway:POST', path('tags/an-arn'))],
+      update: [known('apigateway:POST DELETE', path('tags/an-arn'))],
     });
   return {
     aws_apigatewayv2_api: and(tagged('apis', 'apis/a1'), {
@@ -56,6 +56,7 @@ function balancer(): Record<string, Row> {
       ]),
       { read: [bare(`elasticloadbalancing:Describe${what}s Describe${what}Attributes DescribeTags`, '*')] },
     );
+  const listener = row('Listener', 'listener/app/bpi-{env}-api/1/2', 'ModifyListener ModifyListenerAttributes');
   const attributes = 'ModifyLoadBalancerAttributes SetSecurityGroups SetSubnets';
   return {
     aws_lb: and(row('LoadBalancer', 'loadbalancer/app/{name}/1', attributes), {
@@ -66,7 +67,13 @@ function balancer(): Record<string, Row> {
       read: [bare('elasticloadbalancing:DescribeCapacityReservation', '*')],
       delete: [bare('ec2:DescribeNetworkInterfaces', '*')],
     }),
-    aws_lb_listener: row('Listener', 'listener/app/bpi-{env}-api/1/2', 'ModifyListener ModifyListenerAttributes'),
+    aws_lb_listener: {
+      ...listener,
+      create: [
+        fresh('elasticloadbalancing:CreateListener', 'elasticloadbalancing:loadbalancer/app/bpi-{env}-api/1'),
+        fresh('elasticloadbalancing:AddTags', 'elasticloadbalancing:listener/app/bpi-{env}-api/1/2'),
+      ],
+    },
     aws_lb_target_group: row('TargetGroup', 'targetgroup/{name}/1', 'ModifyTargetGroup ModifyTargetGroupAttributes'),
   };
 }

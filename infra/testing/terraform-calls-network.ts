@@ -68,7 +68,7 @@ export const NETWORK_ROWS: Readonly<Record<string, Row>> = {
   aws_subnet: part('subnet/subnet-1', {
     create: [
       ...ec2Made('CreateSubnet', 'subnet/subnet-1', ['vpc/vpc-1']),
-      ...both('ModifySubnetAttribute', ['subnet/s']),
+      ...both('ModifySubnetAttribute', ['subnet/subnet-1']),
     ],
     read: 'DescribeSubnets',
     update: 'ModifySubnetAttribute',
@@ -76,8 +76,9 @@ export const NETWORK_ROWS: Readonly<Record<string, Row>> = {
     meets: ['DescribeNetworkInterfaces'],
   }),
   aws_vpc: part('vpc/vpc-1', {
-    create: [...ec2Made('CreateVpc', 'vpc/vpc-1'), known('ec2:ModifyVpcAttribute', 'ec2:vpc/vpc-1')],
-    read: 'DescribeVpcs DescribeVpcAttribute DescribeNetworkAcls DescribeRouteTables DescribeSecurityGroups',
+    create: [...ec2Made('CreateVpc', 'vpc/vpc-1'), ...both('ModifyVpcAttribute', ['vpc/vpc-1'])],
+    readOf: 'DescribeVpcAttribute',
+    read: 'DescribeVpcs DescribeNetworkAcls DescribeRouteTables DescribeSecurityGroups',
     update: 'ModifyVpcAttribute',
     delete: 'DeleteVpc',
   }),
@@ -96,12 +97,12 @@ export const NETWORK_ROWS: Readonly<Record<string, Row>> = {
   aws_vpc_security_group_ingress_rule: rule('Ingress'),
 };
 
-type Part = { create: Ask[]; read: string; update?: string; delete: string; meets?: string[] };
+type Part = { create: Ask[]; read: string; readOf?: string; update?: string; delete: string; meets?: string[] };
 
-function part(arn: string, { create, read, update = '', delete: remove, meets = [] }: Part): Row {
+function part(arn: string, { create, read, readOf = '', update = '', delete: remove, meets = [] }: Part): Row {
   return {
     create,
-    read: [bare(`ec2:${read}`, '*')],
+    read: [bare(`ec2:${read}`, '*'), known(`ec2:${readOf}`, `ec2:${arn}`)],
     update: [known(`ec2:${update} CreateTags DeleteTags`, `ec2:${arn}`)],
     delete: [known(`ec2:${remove}`, `ec2:${arn}`), ...meets.map((action) => bare(`ec2:${action}`, '*'))],
   };

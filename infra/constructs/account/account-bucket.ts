@@ -25,7 +25,6 @@ export class AccountBucket extends Construct {
       destroyWithContents: false,
       statements: () => [],
     });
-    bucket.lifecycle = { preventDestroy: true };
     const versioning = new S3BucketVersioning(this, 'versioning', {
       bucket: bucket.id,
       versioningConfiguration: { status: 'Enabled' },

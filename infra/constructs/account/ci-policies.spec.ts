@@ -42,6 +42,13 @@ describe.each([
     ]);
   });
 
+  it('sees HTTP APIs, and no keys of others', () => {
+    const paths = resourcesOf(statements, 'apigateway:GET').map((arn) => arn.split('::/')[1]);
+    expect(paths).toEqual([
+      ...['apis', 'apis/*', 'domainnames', 'domainnames/*', 'tags', 'tags/*', 'vpclinks', 'vpclinks/*'],
+    ]);
+  });
+
   it('reads no parameter but AWS’s own, about the machine image', () => {
     expect(resourcesOf(statements, 'ssm:GetParameter')).toEqual([
       'arn:aws:ssm:us-east-1::parameter/aws/service/ecs/optimized-ami/*',
@@ -75,6 +82,18 @@ describe('the role of a plan', () => {
 });
 
 describe('the role of a deployment', () => {
+  it('tags what it makes, what is ours, and security groups that are nobody’s', () => {
+    const tagging = granting(deploys, 'ec2:CreateTags').map(({ Sid, Condition }) => [
+      Sid,
+      Object.keys(Condition ?? {}),
+    ]);
+    expect(tagging).toEqual([
+      ['AnyResourceNetworkChange', ['StringEquals']],
+      ['TagsOfWhatIsMade', ['StringEquals']],
+      ['DefaultSecurityGroup', ['StringEqualsIfExists']],
+    ]);
+  });
+
   it('makes roles under our path only, and gives them policies only inside the boundary', () => {
     for (const action of ['iam:CreateRole', 'iam:PutRolePermissionsBoundary', 'iam:PutRolePolicy']) {
       const [statement, ...more] = granting(deploys, action);
@@ -125,6 +144,12 @@ describe('the role of a deployment', () => {
     expect(resourcesOf(deploys, 's3:DeleteBucket')).toEqual([bucket, table]);
     expect(resourcesOf(deploys, 'dynamodb:DeleteTable')).toEqual([bucket, table]);
     expect(resourcesOf(deploys, 's3:DeleteObjectVersion')).toEqual([`${bucket}/*`]);
+  });
+
+  it('deletes keys in dev only', () => {
+    expect(granting(deploys, 'kms:ScheduleKeyDeletion').map(({ Condition }) => Condition)).toEqual([
+      { StringEquals: { 'aws:ResourceTag/Project': 'bpi', 'aws:ResourceTag/Environment': 'dev' } },
+    ]);
   });
 
   it('changes and deletes parts of networks, and keys, only where they are tagged as ours', () => {

@@ -41,7 +41,10 @@ function allowed({ region, accountId }: AccountContext): Statement[] {
       actions: ['acm', 'apigateway', 'autoscaling', 'cloudwatch', 'ec2', 'ecs', 'elasticloadbalancing', 'events']
         .concat(['kms', 'logs', 'servicediscovery'])
         .map((service) => `${service}:*`)
-        .concat('ecr:GetAuthorizationToken', 'ssm:GetParameter', 'ssm:GetParameters'),
+        .concat('ecr:GetAuthorizationToken', 'ssm:GetParameter', 'ssm:GetParameters')
+        // SNS checks these against no resource, so they fit no name of ours.
+        .concat(['Get', 'Set'].map((verb) => `sns:${verb}SubscriptionAttributes`))
+        .concat('sns:Unsubscribe'),
       resources: ['*'],
       condition: inRegion, // every one of them is regional
       wildcardBecause: WHY_WHOLE_SERVICES,
@@ -81,7 +84,10 @@ function allowed({ region, accountId }: AccountContext): Statement[] {
   ];
 }
 
-/** Nobody who is inside gets out, also if somebody widens the grants above. */
+/**
+ * No role of ours makes itself more than this, also if somebody widens the grants above. It is no wall around the account:
+ * inside the services that are named, whoever may change policies reaches what their resources let them.
+ */
 function denied({ accountId }: AccountContext): Statement[] {
   const boundary = boundaryArn(accountId);
   return [
@@ -105,6 +111,16 @@ function denied({ accountId }: AccountContext): Statement[] {
       ]
         .map((kind) => `iam:*${kind}*`)
         .concat('account:*', 'organizations:*'),
+      resources: ['*'],
+    }),
+    // A machine's start script can be changed while it stands still, and runs with the machine's role; a shell in a task
+    // has the task's role; disks that are shared are read elsewhere.
+    deny({
+      sid: 'NoShellsAndNoDisks',
+      actions: [
+        ...['ec2:ModifyImageAttribute', 'ec2:ModifyInstanceAttribute', 'ec2:ModifySnapshotAttribute'],
+        ...['ec2:StartInstances', 'ecs:ExecuteCommand'],
+      ],
       resources: ['*'],
     }),
     deny({

@@ -48,6 +48,12 @@ function noData({ accountId }: AccountContext): Statement[] {
       actions: ['ssm:GetParameter*'],
       resources: [`arn:aws:ssm:*:${accountId}:parameter/*`],
     }),
+    // Start scripts, and secrets that tunnels share. A launch template's script is as readable as the plan needs it.
+    deny({
+      sid: 'NoSecretsInSettings',
+      actions: ['autoscaling:DescribeLaunchConfigurations', 'ec2:DescribeInstanceAttribute', 'ec2:DescribeVpn*'],
+      resources: ['*'],
+    }),
     deny({ sid: 'NoWrites', actions: ['s3:PutObject', 's3:DeleteObject*'], resources: ['*'] }),
   ];
 }

@@ -15,6 +15,14 @@ export function terraformReads(context: AccountContext): Statement[] {
   return [...settingsByName(context), ...settingsOfAll(), ...state(context)];
 }
 
+/** Where HTTP APIs, their domains and their links into a VPC are, and the tags of all three. */
+export function apiPaths(region: string): string[] {
+  return ['apis', 'domainnames', 'tags', 'vpclinks'].flatMap((kind) => [
+    `arn:aws:apigateway:${region}::/${kind}`,
+    `arn:aws:apigateway:${region}::/${kind}/*`,
+  ]);
+}
+
 function stateBucket(accountId: string): string {
   return `arn:aws:s3:::${PROJECT_PREFIX}-state-${accountId}`;
 }
@@ -40,8 +48,8 @@ function settingsByName({ region, accountId }: AccountContext): Statement[] {
     allow({
       sid: 'ReadTablesQueuesTopics',
       actions: ['dynamodb:Describe*', 'dynamodb:ListTagsOfResource', 'sns:GetTopicAttributes']
-        .concat(['sns:ListTagsForResource', 'sqs:GetQueueAttributes', 'sqs:GetQueueUrl', 'sqs:ListQueueTags'])
-        .concat('sns:ListSubscriptionsByTopic', 'sns:GetSubscriptionAttributes'),
+        .concat(['sns:ListTagsForResource', 'sqs:GetQueueAttributes', 'sqs:ListQueueTags'])
+        .concat('sns:ListSubscriptionsByTopic'),
       resources: [ours('dynamodb', `table/${PROJECT_PREFIX}-*`)].concat(
         ['sns', 'sqs'].map((service) => ours(service, `${PROJECT_PREFIX}-*`)),
       ),
@@ -56,10 +64,11 @@ function settingsByName({ region, accountId }: AccountContext): Statement[] {
     }),
     allow({
       sid: 'ReadTheMachineImage',
-      actions: ['ssm:GetParameter', 'ssm:GetParameters'],
+      actions: ['ssm:GetParameter'],
       resources: [`arn:aws:ssm:${region}::parameter/aws/service/ecs/optimized-ami/*`], // AWS's own: no account in it
     }),
-    allow({ sid: 'ReadApis', actions: ['apigateway:GET'], resources: [`arn:aws:apigateway:${region}::/*`] }),
+    // Not all of API Gateway: keys of other people's APIs are among it.
+    allow({ sid: 'ReadApis', actions: ['apigateway:GET'], resources: apiPaths(region) }),
   ];
 }
 
@@ -76,7 +85,7 @@ function settingsOfAll(): Statement[] {
         .concat(['kms:ListAliases', 'kms:ListResourceTags', 'logs:DescribeLogGroups', 'logs:ListTagsForResource'])
         .concat(['logs:DescribeResourcePolicies', 'route53:GetChange', 'route53:GetHostedZone'])
         .concat(['route53:ListHostedZones*', 'route53:ListResourceRecordSets', 'route53:ListTagsForResource'])
-        .concat(['servicediscovery:Get*', 'servicediscovery:List*']),
+        .concat(['servicediscovery:Get*', 'servicediscovery:List*', 'sns:GetSubscriptionAttributes']),
       resources: ['*'],
       wildcardBecause: 'these reads take no resource, or one whose id nobody knows beforehand; they give settings only',
     }),

@@ -2,10 +2,11 @@ import type { AccountContext } from './permissions-boundary.ts';
 import { allow, type Statement } from '../policy.ts';
 import { PROJECT_PREFIX } from '../stack-context.ts';
 import { ENVIRONMENTS } from './terraform-reads.ts';
-import { actionsOf, TAGGED_OURS } from './terraform-role-writes.ts';
+import { actionsOf, OF_NOBODY_ELSE, TAGGED_AS_OURS, TAGGED_OURS } from './terraform-role-writes.ts';
 
 /** The one environment that may be destroyed, with what is in it. */
-const DESTRUCTIBLE = `${PROJECT_PREFIX}-dev-*`;
+const DESTRUCTIBLE_ENVIRONMENT = 'dev';
+const DESTRUCTIBLE = `${PROJECT_PREFIX}-${DESTRUCTIBLE_ENVIRONMENT}-*`;
 
 /** Buckets, tables, queues, and who is told about them. No action here gives an object, an item or a message. */
 export function dataWrites(context: AccountContext): Statement[] {
@@ -34,7 +35,10 @@ function storage({ region, accountId }: AccountContext): Statement[] {
   ];
 }
 
-/** Production's data is deleted by people only. */
+/**
+ * Production's data is deleted by people only. This holds off mistakes, such as a plan that replaces a table; see
+ * `terraformRolePolicies` for what it does not hold off.
+ */
 function destruction({ region, accountId }: AccountContext): Statement[] {
   const bucket = `arn:aws:s3:::${DESTRUCTIBLE}`;
   return [
@@ -59,7 +63,7 @@ function messages({ region, accountId }: AccountContext): Statement[] {
       actions: [
         ...actionsOf('sqs', ['CreateQueue', 'DeleteQueue', 'SetQueueAttributes', 'TagQueue', 'UntagQueue']),
         ...actionsOf('sns', ['CreateTopic', 'DeleteTopic', 'SetTopicAttributes', 'Subscribe', 'TagResource']),
-        ...actionsOf('sns', ['UntagResource', 'SetSubscriptionAttributes', 'Unsubscribe']),
+        'sns:UntagResource',
         ...actionsOf('cloudwatch', ['DeleteAlarms', 'PutMetricAlarm', 'TagResource', 'UntagResource']),
         ...actionsOf('events', ['DeleteRule', 'PutRule', 'PutTargets', 'RemoveTargets', 'TagResource']),
         'events:UntagResource',
@@ -69,6 +73,13 @@ function messages({ region, accountId }: AccountContext): Statement[] {
         ours('cloudwatch', `alarm:${PROJECT_PREFIX}-*`),
         ours('events', `rule/${PROJECT_PREFIX}-*`),
       ],
+    }),
+    allow({
+      sid: 'AnyResourceSubscriptions',
+      actions: actionsOf('sns', ['SetSubscriptionAttributes', 'Unsubscribe']),
+      resources: ['*'],
+      wildcardBecause:
+        'SNS checks these against no resource: a subscription is known by its own ARN, which IAM ignores',
     }),
     allow({
       sid: 'Budgets',
@@ -82,34 +93,46 @@ function keys({ region, accountId }: AccountContext): Statement[] {
   const key = `arn:aws:kms:${region}:${accountId}:key/*`;
   const ofAliases = ['CreateAlias', 'DeleteAlias', 'UpdateAlias'];
   return [
+    // One request does all three. What the provider does right after it the key's own policy allows (EncryptionKey): KMS
+    // may take minutes to see the tag ("ABAC for AWS KMS"). A key of nobody's tag can be taken as ours.
     allow({
       sid: 'AnyResourceNewKeys',
-      actions: ['kms:CreateKey', 'kms:TagResource'], // one request does both
+      actions: actionsOf('kms', ['CreateKey', 'PutKeyPolicy', 'TagResource']),
       resources: ['*'],
-      condition: { StringEquals: { 'aws:RequestTag/Project': PROJECT_PREFIX } },
+      condition: { ...TAGGED_AS_OURS, ...OF_NOBODY_ELSE },
       wildcardBecause: 'a key that is made has no ARN yet; it must be tagged as ours',
     }),
     allow({
       sid: 'Keys',
       actions: actionsOf('kms', [
-        ...[...ofAliases, 'EnableKeyRotation', 'PutKeyPolicy', 'ScheduleKeyDeletion', 'TagResource'],
-        ...['UntagResource', 'UpdateKeyDescription'],
+        ...[...ofAliases, 'EnableKeyRotation', 'PutKeyPolicy', 'TagResource', 'UntagResource', 'UpdateKeyDescription'],
       ]),
       resources: [key],
       condition: TAGGED_OURS,
+    }),
+    allow({
+      sid: 'DeleteKeys',
+      actions: ['kms:ScheduleKeyDeletion'],
+      resources: [key],
+      condition: {
+        StringEquals: { ...TAGGED_OURS.StringEquals, 'aws:ResourceTag/Environment': DESTRUCTIBLE_ENVIRONMENT },
+      },
     }),
     allow({
       sid: 'Aliases',
       actions: actionsOf('kms', ofAliases),
       resources: [`arn:aws:kms:${region}:${accountId}:alias/${PROJECT_PREFIX}-*`],
     }),
+    // DynamoDB uses the key in the name of whoever makes the table. Source: "DynamoDB encryption at rest: usage notes",
+    // its patterns spelled out. Not by the tag, which may be too young: DynamoDB comes for tables of ours only.
     allow({
       sid: 'KeyForTheTable',
-      actions: ['kms:CreateGrant', 'kms:Decrypt'], // DynamoDB takes its grant in the name of whoever makes the table
+      actions: actionsOf('kms', [
+        ...['CreateGrant', 'Decrypt', 'DescribeKey', 'Encrypt', 'GenerateDataKey', 'GenerateDataKeyWithoutPlaintext'],
+        ...['ReEncryptFrom', 'ReEncryptTo'],
+      ]),
       resources: [key],
-      condition: {
-        StringEquals: { ...TAGGED_OURS.StringEquals, 'kms:ViaService': `dynamodb.${region}.amazonaws.com` },
-      },
+      condition: { StringEquals: { 'kms:ViaService': `dynamodb.${region}.amazonaws.com` } },
     }),
   ];
 }

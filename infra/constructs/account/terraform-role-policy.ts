@@ -3,16 +3,22 @@ import { allow, type Statement } from '../policy.ts';
 import { boundaryArn, IAM_PATH } from '../stack-context.ts';
 import { stateObjects, terraformReads } from './terraform-reads.ts';
 import { dataWrites } from './terraform-role-data.ts';
-import { computeWrites, edgeWrites, networkWrites } from './terraform-role-writes.ts';
+import { networkWrites } from './terraform-role-network.ts';
+import { computeWrites, edgeWrites } from './terraform-role-writes.ts';
 
 /**
- * What a deployment may do: make and change the stacks of the environments, and nothing that is not theirs. It cannot
- * read patients' data, delete production's, change the bootstrap stack, or give a role more than the boundary.
+ * What a deployment may do: make and change the stacks of the environments. It has no action that reads patients' data or
+ * deletes production's, it cannot change the bootstrap stack, and it gives no role more than the boundary.
+ *
+ * That holds off mistakes, not whoever holds main: who may write the policy of a bucket or of a key, its lifecycle, and
+ * roles with their code gets at the data by these. Whoever holds main holds production. And what goes by neither name nor
+ * tag here (HTTP APIs, zones and their records) may be another project's: give this one an account of its own.
  */
 export function terraformRolePolicies(context: AccountContext): Record<string, Statement[]> {
   return {
     reads: terraformReads(context),
-    machines: [...networkWrites(), ...computeWrites(context)],
+    network: networkWrites(context),
+    machines: computeWrites(context),
     edge: [...edgeWrites(context), ...roleWrites(context)],
     data: [...dataWrites(context), ...stateWrites(context)],
   };

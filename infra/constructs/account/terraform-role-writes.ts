@@ -1,44 +1,19 @@
 import type { AccountContext } from './permissions-boundary.ts';
 import { allow, type Statement } from '../policy.ts';
 import { PROJECT_PREFIX } from '../stack-context.ts';
+import { apiPaths } from './terraform-reads.ts';
 
 /** For resources that have no name to be known by: the provider tags all of ours. */
 export const TAGGED_OURS = { StringEquals: { 'aws:ResourceTag/Project': PROJECT_PREFIX } };
 
+/** For what is made, and gets its tags in the same request. */
+export const TAGGED_AS_OURS = { StringEquals: { 'aws:RequestTag/Project': PROJECT_PREFIX } };
+
+/** For what may be ours and have no tag yet. */
+export const OF_NOBODY_ELSE = { StringEqualsIfExists: { 'aws:ResourceTag/Project': PROJECT_PREFIX } };
+
 export function actionsOf(service: string, names: readonly string[]): string[] {
   return names.map((name) => `${service}:${name}`);
-}
-
-export function networkWrites(): Statement[] {
-  return [
-    allow({
-      sid: 'AnyResourceNetworkMake',
-      actions: actionsOf('ec2', [
-        ...['AssociateRouteTable', 'AttachInternetGateway', 'AuthorizeSecurityGroupEgress'],
-        ...['AuthorizeSecurityGroupIngress', 'CreateFlowLogs', 'CreateInternetGateway', 'CreateLaunchTemplate'],
-        ...['CreateRoute', 'CreateRouteTable', 'CreateSecurityGroup', 'CreateSubnet', 'CreateTags', 'CreateVpc'],
-        ...['CreateVpcEndpoint', 'RevokeSecurityGroupEgress', 'RevokeSecurityGroupIngress', 'RunInstances'],
-      ]),
-      resources: ['*'],
-      wildcardBecause:
-        'what is made has no id yet; a default security group has no tag yet when it is closed; Auto Scaling checks RunInstances of whoever names a launch template',
-    }),
-    allow({
-      sid: 'AnyResourceNetworkChange',
-      actions: actionsOf('ec2', [
-        ...['CreateLaunchTemplateVersion', 'DeleteFlowLogs', 'DeleteInternetGateway', 'DeleteLaunchTemplate'],
-        ...['DeleteLaunchTemplateVersions', 'DeleteRoute', 'DeleteRouteTable', 'DeleteSecurityGroup', 'DeleteSubnet'],
-        ...['DeleteTags', 'DeleteVpc', 'DeleteVpcEndpoints', 'DetachInternetGateway', 'DisassociateRouteTable'],
-        ...['ModifyLaunchTemplate', 'ModifySecurityGroupRules', 'ModifySubnetAttribute', 'ModifyVpcAttribute'],
-        ...['ModifyVpcEndpoint', 'ReplaceRoute', 'ReplaceRouteTableAssociation'],
-        'UpdateSecurityGroupRuleDescriptionsEgress',
-        'UpdateSecurityGroupRuleDescriptionsIngress',
-      ]),
-      resources: ['*'],
-      condition: TAGGED_OURS,
-      wildcardBecause: 'resources of a network have no names; the tag of this project limits it to ours',
-    }),
-  ];
 }
 
 export function computeWrites({ region, accountId }: AccountContext): Statement[] {
@@ -65,7 +40,8 @@ export function computeWrites({ region, accountId }: AccountContext): Statement[
       sid: 'Groups',
       actions: actionsOf('autoscaling', [
         ...['CreateAutoScalingGroup', 'CreateOrUpdateTags', 'DeleteAutoScalingGroup', 'DeleteTags'],
-        ...['DisableMetricsCollection', 'EnableMetricsCollection', 'SetInstanceProtection', 'UpdateAutoScalingGroup'],
+        ...['DisableMetricsCollection', 'EnableMetricsCollection', 'ResumeProcesses', 'SetInstanceProtection'],
+        ...['SuspendProcesses', 'UpdateAutoScalingGroup'],
       ]),
       resources: [group],
     }),
@@ -86,11 +62,8 @@ export function edgeWrites({ region, accountId }: AccountContext): Statement[] {
   return [
     allow({
       sid: 'Apis',
-      actions: actionsOf('apigateway', ['DELETE', 'PATCH', 'POST', 'PUT', 'TagResource', 'UntagResource']),
-      resources: ['apis', 'domainnames', 'tags', 'vpclinks'].flatMap((kind) => [
-        `arn:aws:apigateway:${region}::/${kind}`,
-        `arn:aws:apigateway:${region}::/${kind}/*`,
-      ]),
+      actions: actionsOf('apigateway', ['DELETE', 'PATCH', 'POST', 'PUT']),
+      resources: apiPaths(region), // without names
     }),
     allow({
       sid: 'Balancer',
@@ -108,27 +81,91 @@ export function edgeWrites({ region, accountId }: AccountContext): Statement[] {
       ]),
       resources: [balancing('listener/app'), balancing('loadbalancer/app'), balancing('targetgroup')],
     }),
+    ...certificates(region, accountId),
+    ...names(region, accountId),
+    allow({
+      sid: 'AnyResourceLogDelivery',
+      actions: actionsOf('logs', [
+        ...['CreateLogDelivery', 'DeleteLogDelivery', 'GetLogDelivery', 'ListLogDeliveries', 'PutResourcePolicy'],
+        'UpdateLogDelivery',
+      ]),
+      resources: ['*'],
+      wildcardBecause: 'log delivery takes no resource; the logs of the API’s calls are switched on with it',
+    }),
+  ];
+}
+
+function certificates(region: string, accountId: string): Statement[] {
+  const certificate = `arn:aws:acm:${region}:${accountId}:certificate/*`;
+  return [
     allow({
       sid: 'Certificates',
-      actions: actionsOf('acm', ['DeleteCertificate', 'RemoveTagsFromCertificate']),
-      resources: [`arn:aws:acm:${region}:${accountId}:certificate/*`],
+      actions: actionsOf('acm', ['AddTagsToCertificate', 'DeleteCertificate', 'RemoveTagsFromCertificate']),
+      resources: [certificate],
       condition: TAGGED_OURS,
     }),
     allow({
-      sid: 'AnyResourceNamesAndLogDelivery',
-      actions: [
-        ...actionsOf('acm', ['AddTagsToCertificate', 'RequestCertificate']), // one request does both
-        ...actionsOf('logs', ['CreateLogDelivery', 'DeleteLogDelivery', 'GetLogDelivery', 'ListLogDeliveries']),
-        ...actionsOf('logs', ['PutResourcePolicy', 'UpdateLogDelivery']),
-        ...actionsOf('route53', ['AssociateVPCWithHostedZone', 'ChangeResourceRecordSets', 'ChangeTagsForResource']),
-        ...actionsOf('route53', ['CreateHostedZone', 'DeleteHostedZone', 'DisassociateVPCFromHostedZone']),
-        ...actionsOf('servicediscovery', ['CreatePrivateDnsNamespace', 'CreateService', 'DeleteNamespace']),
-        ...actionsOf('servicediscovery', ['DeleteService', 'DeleteServiceAttributes', 'TagResource', 'UntagResource']),
-        ...actionsOf('servicediscovery', ['UpdatePrivateDnsNamespace', 'UpdateService']),
-      ],
+      sid: 'AnyResourceNewCertificates',
+      actions: ['acm:RequestCertificate'],
+      resources: ['*'],
+      condition: TAGGED_AS_OURS,
+      wildcardBecause: 'a certificate that is asked for has no ARN yet; it must be tagged as ours',
+    }),
+    // One request does both. ACM knows no tags on creation only: certificates of nobody's tag can be taken as ours.
+    allow({
+      sid: 'TagNewCertificates',
+      actions: ['acm:AddTagsToCertificate'],
+      resources: [certificate],
+      condition: { ...TAGGED_AS_OURS, ...OF_NOBODY_ELSE },
+    }),
+  ];
+}
+
+/** Types of records that our stacks have: the API's address, the proof of its certificate, the tasks in Cloud Map. */
+const RECORD_TYPES = ['A', 'CNAME', 'SRV'];
+
+function names(region: string, accountId: string): Statement[] {
+  const discovery = (kind: string) => `arn:aws:servicediscovery:${region}:${accountId}:${kind}/*`;
+  return [
+    allow({
+      sid: 'Namespaces',
+      actions: actionsOf('servicediscovery', [
+        ...['DeleteNamespace', 'DeleteService', 'DeregisterInstance'],
+        ...['UpdatePrivateDnsNamespace', 'UpdateService'],
+      ]),
+      resources: ['namespace', 'service'].map(discovery),
+      condition: TAGGED_OURS,
+    }),
+    allow({
+      sid: 'AnyResourceNewNamespaces',
+      actions: actionsOf('servicediscovery', ['CreatePrivateDnsNamespace', 'CreateService', 'TagResource']),
+      resources: ['*'],
+      condition: TAGGED_AS_OURS,
+      wildcardBecause:
+        'what is made has no ARN yet and must be tagged as ours; Cloud Map checks TagResource against no resource, so other namespaces can be taken as ours',
+    }),
+    allow({
+      sid: 'AnyResourceOtherTags',
+      actions: ['servicediscovery:UntagResource'],
+      resources: ['*'],
+      wildcardBecause: 'Cloud Map checks it against no resource and no tag of one, so it reaches the whole account',
+    }),
+    allow({
+      sid: 'Records',
+      actions: ['route53:ChangeResourceRecordSets'],
+      resources: ['arn:aws:route53:::hostedzone/*'],
+      // Of every zone in the account: which ones are ours nobody knows here, and zones have no tags for IAM. Not their
+      // mail, their texts or their delegations.
+      condition: { 'ForAllValues:StringEquals': { 'route53:ChangeResourceRecordSetsRecordTypes': RECORD_TYPES } },
+    }),
+    allow({
+      sid: 'AnyResourceZones',
+      actions: actionsOf('route53', [
+        ...['AssociateVPCWithHostedZone', 'CreateHostedZone', 'DeleteHostedZone', 'DisassociateVPCFromHostedZone'],
+      ]),
       resources: ['*'],
       wildcardBecause:
-        'ids of certificates, zones and namespaces are made by AWS and have no prefix; log delivery takes no resource',
+        'Cloud Map and endpoints make private zones in the caller’s name; Route 53 knows neither prefix nor tag of a zone, so every zone of the account that is empty can be deleted',
     }),
   ];
 }
