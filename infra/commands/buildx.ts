@@ -14,7 +14,9 @@ const digestSchema = z.string().regex(/^sha256:[0-9a-f]{64}$/);
 const manifestSchema = z.object({ digest: digestSchema });
 const metadataSchema = z.object({ 'containerimage.digest': digestSchema });
 
-const NOT_AUTHORISED = /no basic auth credentials|authorization token has expired|unauthorized|denied|401|403/i;
+/** In a line of docker's own about an error alone: a build's log may hold any of it, digests above all. */
+const NOT_AUTHORISED =
+  /^(#\d+ )?error\b.*(no basic auth credentials|authorization token has expired|unauthorized|\b40[13]\b|requested access to the resource is denied|(?<!permission )denied: )/im;
 const NO_REPOSITORY = /name unknown|repository with name .* does not exist|RepositoryNotFound/i;
 const NO_SUCH_TAG = /not found|manifest unknown/i;
 const NO_EMULATION = /exec format error/i;
@@ -80,9 +82,9 @@ export class Buildx {
       const emulate = `docker run --privileged --rm tonistiigi/binfmt --install ${cpu}`;
       return `this machine does not run ${image.architecture}: run \`${emulate}\`, or push from one that does.`;
     }
-    if (NO_REPOSITORY.test(said)) return 'the registry has no such repository: run `nx run infra:bootstrap`.';
+    if (NO_REPOSITORY.test(said)) return 'the registry has no such repository: run `npx nx run infra:bootstrap`.';
     if (NOT_AUTHORISED.test(said)) return `the registry does not know you: run \`${loginCommand(this.#registry)}\`.`;
-    return 'mend what its last lines say and run `nx run infra:push-images` again; what was pushed is not built anew.';
+    return 'mend what its last lines say and run `npx nx run infra:push-images` again; what was pushed is not built anew.';
   }
 }
 

@@ -126,7 +126,7 @@ describe('destroying dev', () => {
       throw Object.assign(new Error('not authorized to perform ecs:UpdateService'), { name: 'AccessDeniedException' });
     };
     await expect(destroy()).rejects.toThrow(
-      /^AWS did not do it \(AccessDeniedException: not authorized.*`nx run infra:destroy-dev` again/,
+      /^AWS did not do it \(AccessDeniedException: not authorized.*`npx nx run infra:destroy-dev` again/,
     );
   });
 

@@ -4,12 +4,13 @@ import type { DevAccount } from './dev-account.ts';
 import { deleteDevTaskDefinitions, emptyDev, type Patience } from './empty-dev.ts';
 import { environmentChecks } from './plan-and-deploy.ts';
 import { type FindCredentials, preflight } from './preflight.ts';
+import { whileHolding } from './stack-lock.ts';
 import { TerraformStack } from './terraform-stack.ts';
 
 /** The only environment that this can destroy. */
 const ENVIRONMENT = 'dev';
 const SHOWN_MAX = 20;
-const AGAIN = 'Run `nx run infra:destroy-dev` again, which goes on from here.';
+const AGAIN = 'Run `npx nx run infra:destroy-dev` again, which goes on from here.';
 
 export type DestroyRequest = {
   /** What was typed instead of an answer at the terminal. */
@@ -24,8 +25,12 @@ export async function destroyDev(context: CommandContext, request: DestroyReques
   await confirm(context, request.confirmation);
   // The images do not matter: what is destroyed is what the state holds.
   await preflight(context, environmentChecks(request.findCredentials));
+  await whileHolding(context, ENVIRONMENT, () => destroyAlone(context, request));
+}
+
+async function destroyAlone(context: CommandContext, request: DestroyRequest): Promise<void> {
   const { say, programs } = context;
-  const stack = new TerraformStack(context, ENVIRONMENT, 'run `nx run infra:destroy-dev` again');
+  const stack = new TerraformStack(context, ENVIRONMENT, 'run `npx nx run infra:destroy-dev` again');
   const region = await stack.synthesize();
   await stack.initialize(context.env['TF_STATE_BUCKET'] ?? '');
   const account = request.openAccount(region);
@@ -49,7 +54,7 @@ async function confirm({ ask }: CommandContext, given: string | null): Promise<v
   const typed = given ?? (await ask(question));
   if (typed === ENVIRONMENT) return;
   throw new CommandError(
-    `Nothing was destroyed: confirm with the environment's name, \`nx run infra:destroy-dev --confirm ${ENVIRONMENT}\`.`,
+    `Nothing was destroyed: confirm with the environment's name, \`npx nx run infra:destroy-dev --confirm ${ENVIRONMENT}\`.`,
   );
 }
 

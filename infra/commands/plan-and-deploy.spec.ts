@@ -107,6 +107,19 @@ describe('a deployment', () => {
     await expect(deploy()).rejects.toThrow(unlock);
   });
 
+  it('that could not save its state says how to, and no other begins before that', async () => {
+    const folder = harness.path('infra/envs/dev/cdktf.out/stacks/dev');
+    const push = `cd '${folder}' && TF_DATA_DIR='${harness.path('data/dev/terraform')}' terraform state push errored.tfstate && rm errored.tfstate`;
+    await harness.standIn.answer({ when: 'terraform apply', exitCode: 3, writes: { 'errored.tfstate': '{}' } });
+    await expect(deploy()).rejects.toMatchObject({
+      exitCode: 3,
+      message: expect.stringMatching(/^terraform apply failed, .*\nWhat was done is not in the state/),
+    });
+    await expect(deploy()).rejects.toThrow(push);
+    expect((await harness.standIn.steps()).filter((step) => step === 'terraform plan')).toHaveLength(1);
+    expect(await harness.text('infra/envs/dev/cdktf.out/stacks/dev/errored.tfstate')).toBe('{}');
+  });
+
   it('that fails otherwise does not speak of locks', async () => {
     await harness.standIn.answer({ when: 'terraform plan', exitCode: 1, stderr: 'Error: no such zone' });
     await expect(deploy()).rejects.toThrow(/^terraform plan failed.*again\.$/);
@@ -117,7 +130,7 @@ describe('a deployment', () => {
     ['names too many of', ['api', 'worker', 'stager', 'brain-mri', 'gone']],
   ])('is refused with a file that %s the images', async (_, names) => {
     await writeImages(names);
-    await expect(deploy()).rejects.toThrow('run `nx run infra:push-images`');
+    await expect(deploy()).rejects.toThrow('nx run infra:push-images`');
     expect(await harness.standIn.steps()).toEqual(['terraform version']);
   });
 

@@ -15,6 +15,7 @@ import {
   terraformIsThere,
 } from './preflight.ts';
 import { foldersOf } from './stack-folders.ts';
+import { whileHolding } from './stack-lock.ts';
 import { type PlanOptions, TerraformStack } from './terraform-stack.ts';
 
 /** How the sentences of a plan begin that say what comes of it, without a value. */
@@ -40,9 +41,14 @@ export type PlanRequest = {
 export async function planEnvironment(
   context: CommandContext,
   find: FindCredentials,
-  { environment, lock, shown, textFile }: PlanRequest,
+  request: PlanRequest,
 ): Promise<void> {
   await preflight(context, [...environmentChecks(find), imagesAreNamed]);
+  await whileHolding(context, request.environment, () => planAlone(context, request));
+}
+
+async function planAlone(context: CommandContext, request: PlanRequest): Promise<void> {
+  const { environment, lock, shown, textFile } = request;
   const { wholeImages } = foldersOf(context, environment);
   const stack = await withWholeImages(context, wholeImages, (whole) => open(whole, { environment, command: 'plan' }));
   try {
@@ -72,21 +78,23 @@ export async function deployEnvironment(
   { environment, approval }: DeployRequest,
 ): Promise<void> {
   await preflight(context, [...environmentChecks(find), imagesArePushed]);
-  const stack = await open(context, { environment, command: 'deploy' });
-  try {
-    await stack.plan({ what: 'changes', lock: 'held' });
-    await approve(context, approval);
-    await stack.apply();
-  } finally {
-    await stack.discardPlan();
-  }
+  await whileHolding(context, environment, async () => {
+    const stack = await open(context, { environment, command: 'deploy' });
+    try {
+      await stack.plan({ what: 'changes', lock: 'held' });
+      await approve(context, approval);
+      await stack.apply();
+    } finally {
+      await stack.discardPlan();
+    }
+  });
 }
 
 async function open(
   context: CommandContext,
   { environment, command }: { environment: Environment; command: 'plan' | 'deploy' },
 ): Promise<TerraformStack> {
-  const stack = new TerraformStack(context, environment, `run \`nx run infra:${command}-${environment}\` again`);
+  const stack = new TerraformStack(context, environment, `run \`npx nx run infra:${command}-${environment}\` again`);
   await stack.synthesize();
   await stack.initialize(context.env['TF_STATE_BUCKET'] ?? '');
   return stack;

@@ -15,7 +15,7 @@ export async function withWholeImages<T>(
   copy: string,
   step: (context: CommandContext) => Promise<T>,
 ): Promise<T> {
-  const file = imagesFile(context.env);
+  const file = imagesFile(context);
   if (file === null) return step(context);
   const { images, missing, unknown } = completeImages(file, imageNames(await readModels()));
   if (missing.length + unknown.length === 0) return step(context);

@@ -34,9 +34,9 @@ describe('before anything is done', () => {
     expect(await sentences(async () => false)).toEqual([
       expect.stringMatching(/^Terraform is missing .*brew install/),
       expect.stringMatching(/^AWS credentials .*`aws sso login`/),
-      expect.stringMatching(/^TF_STATE_BUCKET is not set: .*`nx run infra:bootstrap`/),
+      expect.stringMatching(/^TF_STATE_BUCKET is not set: .*`npx nx run infra:bootstrap`/),
       expect.stringMatching(/^TF_VAR_alert_email is not set: .*`export TF_VAR_alert_email=/),
-      expect.stringMatching(/^IMAGE_DIGESTS is not set: .*`nx run infra:push-images`/),
+      expect.stringMatching(/^IMAGE_DIGESTS is not set: .*`npx nx run infra:push-images`/),
       expect.stringMatching(/^GITHUB_REPOSITORY is not set: .*`export GITHUB_REPOSITORY=/),
     ]);
   });
@@ -65,7 +65,17 @@ describe('before anything is done', () => {
 
   it('refuses images that nobody pushed', async () => {
     await harness.writeImages('0'.repeat(64));
-    expect(await sentences()).toEqual([expect.stringContaining('never pushed: run `nx run infra:push-images`')]);
+    expect(await sentences()).toEqual([expect.stringContaining('never pushed: run `npx nx run infra:push-images`')]);
+  });
+
+  it('says that a file of images is not there, and what its path counts from', async () => {
+    harness.env['IMAGE_DIGESTS'] = 'data/no-images.json';
+    const file = harness.path('data/no-images.json');
+    expect(await sentences()).toEqual([
+      expect.stringMatching(new RegExp(`^IMAGE_DIGESTS names ${file}, and there is no such file .*repository's root`)),
+    ]);
+    harness.env['IMAGE_DIGESTS'] = 'images.json';
+    expect(await sentences()).toEqual([]);
   });
 
   it.each(['not JSON', '{"api":"registry/bpi/api:latest"}', '{}'])('refuses %s as images', async (text) => {

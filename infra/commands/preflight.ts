@@ -1,9 +1,11 @@
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { unlessMissing } from '@bpi/model-files';
 import { imageNames, readModels } from '../platform/catalogue.ts';
 import { areAllPresent, completeImages, readImages } from '../platform/images.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
-import type { Env, Programs } from './programs.ts';
+import type { Programs } from './programs.ts';
 
 /** Null, or one sentence: what is missing and the command that supplies it. */
 export type Check = (context: CommandContext) => Promise<string | null>;
@@ -16,7 +18,7 @@ const TERRAFORM_MIN = { major: 1, minor: 10 } as const; // the state's lock is a
 const HOW_TO_INSTALL =
   'install it with `brew install hashicorp/tap/terraform`, or as https://developer.hashicorp.com/terraform/install says.';
 const PUSH_IMAGES =
-  'run `nx run infra:push-images`, then `export IMAGE_DIGESTS=$PWD/data/infra/images.json` in the repository.';
+  'run `npx nx run infra:push-images`, then `export IMAGE_DIGESTS=$PWD/data/infra/images.json` in the repository.';
 
 /** @throws CommandError with everything that is missing at once */
 export async function preflight(context: CommandContext, checks: readonly Check[]): Promise<void> {
@@ -63,7 +65,7 @@ export function variableIsSet(name: string, form: RegExp, supply: string): Check
 export const stateBucketIsKnown = variableIsSet(
   'TF_STATE_BUCKET',
   /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
-  'run `nx run infra:bootstrap`, which prints the line that sets it.',
+  'run `npx nx run infra:bootstrap`, which prints the line that sets it.',
 );
 
 export const alertMailIsSet = variableIsSet(
@@ -79,24 +81,27 @@ export const repositoryIsNamed = variableIsSet(
 );
 
 /** Every app's and every model's image was pushed, by the file that IMAGE_DIGESTS names. */
-export async function imagesArePushed({ env }: CommandContext): Promise<string | null> {
+export async function imagesArePushed(context: CommandContext): Promise<string | null> {
   const names = imageNames(await readModels());
-  return checkImages(env, (file) =>
+  return checkImages(context, (file) =>
     areAllPresent(readImages(file, names)) ? null : `IMAGE_DIGESTS names images that were never pushed: ${PUSH_IMAGES}`,
   );
 }
 
 /** IMAGE_DIGESTS names a file of images, whole or not: enough for a plan. */
-export async function imagesAreNamed({ env }: CommandContext): Promise<string | null> {
-  return checkImages(env, (file) => {
+export async function imagesAreNamed(context: CommandContext): Promise<string | null> {
+  return checkImages(context, (file) => {
     completeImages(file, []);
     return null;
   });
 }
 
-function checkImages(env: Env, check: (file: string) => string | null): string | null {
-  const file = imagesFile(env);
+async function checkImages(context: CommandContext, check: (file: string) => string | null): Promise<string | null> {
+  const file = imagesFile(context);
   if (file === null) return `IMAGE_DIGESTS is not set: ${PUSH_IMAGES}`;
+  if ((await access(file).catch(unlessMissing)) === false) {
+    return `IMAGE_DIGESTS names ${file}, and there is no such file (a relative path counts from the repository's root): ${PUSH_IMAGES}`;
+  }
   try {
     return check(file);
   } catch (error) {
@@ -105,8 +110,8 @@ function checkImages(env: Env, check: (file: string) => string | null): string |
   }
 }
 
-/** The path in IMAGE_DIGESTS, absolute; null without one. */
-export function imagesFile(env: Env): string | null {
+/** The path in IMAGE_DIGESTS, absolute: a relative one counts from where nx runs us. Null without one. */
+export function imagesFile({ env, repoRoot }: Pick<CommandContext, 'env' | 'repoRoot'>): string | null {
   const given = env['IMAGE_DIGESTS'] ?? '';
-  return given === '' ? null : resolve(given);
+  return given === '' ? null : resolve(repoRoot, given);
 }

@@ -1,5 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readdir } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { CommandHarness } from '../testing/command-harness.ts';
 import { NOT_FOUND } from './programs.ts';
@@ -92,6 +93,8 @@ describe('a command that is told to end', () => {
         stderr: `Ended by ${signal}: nothing further was started.\n`,
       });
       expect((await steps()).slice(-2)).toEqual(['terraform plan', 'terraform ended']);
+      // With what is to be applied, who works on the stack is forgotten.
+      expect(await readdir(harness.path('data/infra/dev'))).toEqual([]);
     },
     30_000,
   );

@@ -5,14 +5,13 @@ import type { App } from '@bpi/tools';
 import { z } from 'zod';
 import { Buildx } from './buildx.ts';
 import type { CommandContext } from './command-context.ts';
+import { repositoryName } from '../constructs/account/image-registry.ts';
 import { imageNames, readModels } from '../platform/catalogue.ts';
 import { CommandError } from './command-error.ts';
 import { imagesToPush } from './images-to-push.ts';
 import { preflight, variableIsSet } from './preflight.ts';
 
 const GIT_MS_MAX = 30_000;
-/** Tags of our repositories. */
-const REPOSITORY_PREFIX = 'bpi';
 
 export type PushRequest = {
   /** None = all. */
@@ -26,7 +25,7 @@ export type PushRequest = {
 export const registryIsKnown = variableIsSet(
   'IMAGE_REGISTRY',
   /^[a-z0-9][a-z0-9.-]*(:\d{1,5})?$/,
-  'run `nx run infra:bootstrap`, which prints the line that sets it.',
+  'run `npx nx run infra:bootstrap`, which prints the line that sets it.',
 );
 
 /** Builds and pushes images of this commit and notes their digests. A tag that the registry has is taken as it is. */
@@ -38,7 +37,7 @@ export async function pushImages(context: CommandContext, request: PushRequest):
   const registry = env['IMAGE_REGISTRY'] ?? '';
   const buildx = new Buildx(programs, registry, echo);
   for (const image of images) {
-    const repository = `${registry}/${REPOSITORY_PREFIX}/${image.name}`;
+    const repository = `${registry}/${repositoryName(image.name)}`;
     const present = await buildx.digestOf(`${repository}:${tag}`);
     if (present === null) say(`${image.name}: building for ${image.architecture}`);
     const digest = present ?? (await buildx.buildAndPush(image, `${repository}:${tag}`));

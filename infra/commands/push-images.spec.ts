@@ -136,13 +136,23 @@ describe('what cannot be pushed', () => {
       new RegExp(`\`aws ecr get-login-password --region eu-central-1 \\| docker login .*${REGISTRY}\``),
     ],
     ['imagetools', 'ERROR: 401 Unauthorized', /docker login/],
+    ['build', '#12 pushing\n#12 ERROR: failed to push: unexpected status: 403 Forbidden', /docker login/],
+    ['build', 'ERROR: denied: User: me is not authorized to perform: ecr:PutImage', /docker login/],
+    ['build', 'error: requested access to the resource is denied', /docker login/],
+    [
+      'build',
+      `#7 sha256:${'a401b403-401-'.repeat(4)} 401 kB\nERROR: no space left on device`,
+      /run `npx nx run infra:push-images` again/,
+    ],
+    ['build', '#8 cp: 403: Permission denied: x\nERROR: sha256:ab401cd', /run `npx nx run infra:push-images` again/],
+    ['build', 'ERROR: sh: permission denied: ./convert', /run `npx nx run infra:push-images` again/],
     [
       'imagetools',
       "name unknown: The repository with name 'bpi/api' does not exist: not found",
-      /run `nx run infra:bootstrap`/,
+      /run `npx nx run infra:bootstrap`/,
     ],
     ['imagetools', 'docker: unknown command: docker buildx', /docker-buildx-plugin/],
-    ['build', 'ERROR: no space left on device', /run `nx run infra:push-images` again/],
+    ['build', 'ERROR: no space left on device', /run `npx nx run infra:push-images` again/],
   ];
 
   it.each(refused)('at %s, because of %j, is told what to do', async (step, stderr, sentence) => {
@@ -159,7 +169,7 @@ describe('what cannot be pushed', () => {
   it('has no such name, or no registry', async () => {
     await expect(push({ names: ['apy'] })).rejects.toThrow('There is no image apy: name some of api, worker');
     delete harness.env['IMAGE_REGISTRY'];
-    await expect(push()).rejects.toThrow(/^IMAGE_REGISTRY is not set: run `nx run infra:bootstrap`/);
+    await expect(push()).rejects.toThrow(/^IMAGE_REGISTRY is not set: run `npx nx run infra:bootstrap`/);
     expect(await harness.standIn.calls('docker')).toEqual([]);
   });
 });

@@ -13,6 +13,8 @@ export type StackFolders = {
   /** Ours alone. */
   data: string;
   planFile: string;
+  /** Holds the number of the process that works on the stack. */
+  holder: string;
   /** The images of a plan, where the given file is not whole. */
   wholeImages: string;
   /** What Terraform keeps between its commands (TF_DATA_DIR): providers, and where the state is. */
@@ -30,6 +32,7 @@ export function foldersOf({ repoRoot, dataDir }: { repoRoot: string; dataDir: st
     lockFile: join(sources, '.terraform.lock.hcl'),
     data,
     planFile: join(data, 'terraform.plan'),
+    holder: join(data, 'process'),
     wholeImages: join(data, 'images.json'),
     terraformData: join(data, 'terraform'),
     localState: join(data, 'terraform.tfstate'),

@@ -8,9 +8,9 @@ import { destroyDev } from './destroy-dev.ts';
 import { DEV, PATIENCE } from './empty-dev.ts';
 import { deployEnvironment, type Environment, planEnvironment, type PlanRequest } from './plan-and-deploy.ts';
 
-const USAGE = `usage: terraform.ts plan dev|prod [--no-lock] [--quiet] [--text FILE]
-       terraform.ts deploy dev|prod [--approve]
-       terraform.ts destroy dev [--confirm dev]`;
+const USAGE = `usage: main-terraform.ts plan dev|prod [--no-lock] [--quiet] [--text FILE]
+       main-terraform.ts deploy dev|prod [--approve]
+       main-terraform.ts destroy dev [--confirm dev]`;
 
 const USAGE_EXIT_CODE = 2;
 

@@ -1,12 +1,14 @@
-import { chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, chmod, copyFile, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unlessMissing } from '@bpi/model-files';
 import { z } from 'zod';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
+import { type Planned, plannedSchema } from './plan-losses.ts';
 import { imagesFile } from './preflight.ts';
 import type { Programs, Shown } from './programs.ts';
 import { foldersOf, type Stack, type StackFolders } from './stack-folders.ts';
+import { NO_STATE } from './state-in-bucket.ts';
 
 const SYNTH_MS_MAX = 60_000;
 /** For questions about a state or a plan that is there. */
@@ -17,6 +19,8 @@ const LOCK_FILE = '.terraform.lock.hcl';
 const LOCKED = 'Error acquiring the state lock';
 /** Terraform merges it over the backend of the synthesized file. */
 const OVERRIDE_FILE = 'backend_override.tf.json';
+/** Where Terraform puts the state that it could not save, as when credentials end during an apply. */
+const UNSAVED_FILE = 'errored.tfstate';
 
 const synthesizedSchema = z.object({ provider: z.object({ aws: z.array(z.object({ region: z.string() })).min(1) }) });
 const outputsSchema = z.record(z.string(), z.object({ value: z.unknown(), sensitive: z.boolean().default(false) }));
@@ -52,10 +56,12 @@ export class TerraformStack {
   /** @returns the region that the stack is for */
   async synthesize(): Promise<string> {
     const { main, synthesized, data } = this.folders;
+    const unsaved = await this.#howToSave();
+    if (unsaved !== null) throw new CommandError(unsaved);
     await mkdir(data, { recursive: true });
     // Plans and states hold what nobody else on this machine needs to read.
     await chmod(data, 0o700);
-    const images = imagesFile(this.#context.env);
+    const images = imagesFile(this.#context);
     const { exitCode, stdout, stderr } = await this.#programs.read({
       program: process.execPath,
       args: [main],
@@ -106,6 +112,12 @@ export class TerraformStack {
     await chmod(planFile, 0o600);
   }
 
+  /** The plan file's contents, values and all: for us alone. */
+  async planned(): Promise<Planned> {
+    const { stdout } = await this.#read(['show', '-json', this.folders.planFile]);
+    return plannedSchema.parse(JSON.parse(stdout));
+  }
+
   /** The plan file in words, without secrets and colours. */
   async planAsText(): Promise<string> {
     const { stdout } = await this.#read(['show', '-no-color', this.folders.planFile]);
@@ -115,7 +127,13 @@ export class TerraformStack {
   /** Does what the plan file says, and nothing else: Terraform refuses it if the state has changed since. */
   async apply(): Promise<void> {
     const rest = 'what was done is in the state, and the next run goes on from there';
-    await this.#show(['apply', '-input=false', this.folders.planFile], rest);
+    try {
+      await this.#show(['apply', '-input=false', this.folders.planFile], rest);
+    } catch (error) {
+      const unsaved = await this.#howToSave();
+      if (unsaved === null || !(error instanceof CommandError)) throw error;
+      throw new CommandError(`${error.message}\n${unsaved}`, error.exitCode);
+    }
   }
 
   async discardPlan(): Promise<void> {
@@ -132,7 +150,7 @@ export class TerraformStack {
   /** Addresses of everything in the state; none if there is no state either. */
   async resources(): Promise<string[]> {
     const answer = await this.#ask(['state', 'list']);
-    if (answer.exitCode !== 0 && answer.stderr.includes('No state file was found')) return [];
+    if (answer.exitCode !== 0 && answer.stderr.includes(NO_STATE)) return [];
     if (answer.exitCode !== 0) throw this.#failure(['state', 'list'], answer);
     return answer.stdout.split('\n').filter((line) => line !== '');
   }
@@ -157,9 +175,21 @@ export class TerraformStack {
 
   /** A run that was killed leaves its lock behind, and nothing but a human can know that it was. */
   #howToUnlock(): string {
-    const { synthesized, terraformData } = this.folders;
-    const unlock = `cd '${synthesized}' && TF_DATA_DIR='${terraformData}' terraform force-unlock ID`;
+    const unlock = this.#byHand('force-unlock ID');
     return `The state is locked; by whom, and the ID, it says above. Once nobody works on it, \`${unlock}\` frees it.`;
+  }
+
+  /** A plan made without it would make everything a second time. Null if there is none. */
+  async #howToSave(): Promise<string | null> {
+    const file = join(this.folders.synthesized, UNSAVED_FILE);
+    if ((await access(file).catch(unlessMissing)) === false) return null;
+    const push = `${this.#byHand(`state push ${UNSAVED_FILE}`)} && rm ${UNSAVED_FILE}`;
+    return `What was done is not in the state but in ${file}: once your credentials are good again, run \`${push}\`, then ${this.#again}.`;
+  }
+
+  #byHand(command: string): string {
+    const { synthesized, terraformData } = this.folders;
+    return `cd '${synthesized}' && TF_DATA_DIR='${terraformData}' terraform ${command}`;
   }
 
   async #read(args: readonly string[]) {

@@ -35,7 +35,7 @@ describe('the images of an environment', () => {
   });
 
   it.each<[string, unknown, RegExp]>([
-    ['lacks one', { api: PUSHED.api }, /lacks worker: run `nx run infra:push-images`/],
+    ['lacks one', { api: PUSHED.api }, /lacks worker: run `npx nx run infra:push-images`/],
     ['names another', { ...PUSHED, wroker: PUSHED.api }, /names wroker, which nothing here uses: run/],
     [
       'has a tag where a digest belongs',

@@ -61,7 +61,7 @@ export function completeImages(file: string, names: readonly string[]): Complete
   return { images: { ...Object.fromEntries(known), ...absentImages(missing) }, missing, unknown };
 }
 
-const PUSH = 'run `nx run infra:push-images`, which writes it whole.';
+const PUSH = 'run `npx nx run infra:push-images`, which writes it whole.';
 
 function parseImages(file: string): Images {
   try {

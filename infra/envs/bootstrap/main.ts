@@ -1,4 +1,4 @@
-/** Synthesizes what an account needs once, before any environment: `nx run infra:bootstrap` applies it. */
+/** Synthesizes what an account needs once, before any environment: `npx nx run infra:bootstrap` applies it. */
 import { join } from 'node:path';
 import { z } from 'zod';
 import { parseRepository } from '../../constructs/account/github-trust.ts';

@@ -1,4 +1,4 @@
-/** The development environment: cheap, empty when idle, gone after `nx run infra:destroy-dev`. */
+/** The development environment: cheap, empty when idle, gone after `npx nx run infra:destroy-dev`. */
 import { join } from 'node:path';
 import { synthesizeEnvironment } from '../../platform/synthesize-environment.ts';
 

@@ -70,6 +70,6 @@ function isObject(value: Value): value is Body {
 }
 
 function objectOf(value: Value): Body {
-  if (!isObject(value)) throw new Error('This is no synthesized stack: run `nx run infra:synth-dev` again.');
+  if (!isObject(value)) throw new Error('This is no synthesized stack: run `npx nx run infra:synth-dev` again.');
   return value;
 }

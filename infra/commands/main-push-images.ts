@@ -1,9 +1,10 @@
 /**
  * Builds and pushes the images of this commit and writes their digests, for IMAGE_DIGESTS:
  *
- *   node infra/commands/push-images.ts [NAME…] [--output data/infra/images.json] [--allow-dirty]
+ *   node infra/commands/main-push-images.ts [NAME…] [--output data/infra/images.json] [--allow-dirty]
  *
  * IMAGE_REGISTRY says where to; `docker login` comes before, as the message of a push that is refused says.
+ * A failure's exit code is that of what failed; nx turns each into 1.
  */
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
