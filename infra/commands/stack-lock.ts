@@ -9,7 +9,7 @@ import { foldersOf, type Stack } from './stack-folders.ts';
 const ATTEMPTS_MAX = 5;
 
 /**
- * Calls `work` while no other command of this machine works on the stack: they share the synthesized folder,
+ * Calls `work` while no other command with this data folder works on the stack: they share the synthesized folder,
  * Terraform's own files and the plan file, and one would apply what was approved for the other. Terraform's lock is of
  * the state alone, and not held between plan and apply.
  * @throws CommandError that names the process which does

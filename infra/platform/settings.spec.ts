@@ -32,6 +32,10 @@ describe('the settings of an environment', () => {
     ],
     ['logRetentionDays must be a time that CloudWatch knows, such as 7 or 365.', { logRetentionDays: 8 }],
     ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '8.8.0.0/16' } }],
+    ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '172.200.0.0/16' } }],
+    ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '10.999.0.0/16' } }],
+    ['network.zoneIds must differ from each other.', { network: { ...network, zoneIds: ['use1-az1', 'use1-az1'] } }],
+    ['gpu.families must differ from each other.', { gpu: { ...gpu, families: ['g5', 'g5'] } }],
     ['network.zoneIds must lie in the region.', { network: { ...network, zoneIds: ['euw1-az1', 'euw1-az2'] } }],
     [
       'network.zoneIds.0 must be ids of zones such as use1-az1.',

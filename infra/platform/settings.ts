@@ -6,13 +6,16 @@ const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/** RFC 1918. */
+const PRIVATE_16 = /^(10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])|172\.(1[6-9]|2\d|3[01])|192\.168)\.0\.0\/16$/;
+
 const networkSchema = z.strictObject({
   /**
    * `endpoints`: private subnets and an interface endpoint for every service that is called; nothing reaches the
    * internet. `public`: public subnets without them, for the cheapest dev; nothing is let in but by the ingress.
    */
   mode: z.enum(['endpoints', 'public']),
-  cidr: z.string().regex(/^(10|172|192)\.\d{1,3}\.0\.0\/16$/, 'must be a private /16 such as 10.20.0.0/16'),
+  cidr: z.string().regex(PRIVATE_16, 'must be a private /16 such as 10.20.0.0/16'),
   /**
    * Ids of zones that have the instance types and take VPC links; each costs its own interface endpoints. Ids, because
    * `us-east-1a` is another building in each account.
@@ -20,14 +23,15 @@ const networkSchema = z.strictObject({
   zoneIds: z
     .array(z.string().regex(/^[a-z]{3,6}\d-az\d$/, 'must be ids of zones such as use1-az1'))
     .min(1)
-    .max(3),
+    .max(3)
+    .refine(areDifferent, 'must differ from each other'),
   flowLogs: z.boolean(),
 });
 
 const gpuSchema = z.strictObject({
   /** One size for all: a scale-out counts with the smallest. */
   size: z.enum(INSTANCE_SIZE_NAMES),
-  families: z.array(z.enum(GPU_FAMILIES)).min(1),
+  families: z.array(z.enum(GPU_FAMILIES)).min(1).refine(areDifferent, 'must differ from each other'),
   /** Machines, so slots: every size has one GPU. */
   spotMax: wholeNumber(1, 100),
   onDemandMax: wholeNumber(1, 100),
@@ -186,6 +190,10 @@ function shortRegion(region: string): string {
     return first === undefined && second === undefined ? part.slice(0, 1) : `${first?.[0] ?? ''}${second?.[0] ?? ''}`;
   });
   return `${partition}${letters.join('')}`;
+}
+
+function areDifferent(values: readonly string[]): boolean {
+  return new Set(values).size === values.length;
 }
 
 function wholeNumber(min: number, max: number): z.ZodNumber {

@@ -23,12 +23,20 @@ export function computeWrites({ region, accountId }: AccountContext): Statement[
     allow({
       sid: 'Cluster',
       actions: actionsOf('ecs', [
-        ...['CreateCapacityProvider', 'CreateCluster', 'CreateService', 'DeleteCapacityProvider', 'DeleteCluster'],
-        ...['DeleteService', 'DeleteTaskDefinitions', 'PutClusterCapacityProviders', 'RegisterTaskDefinition'],
+        ...['CreateCluster', 'CreateService', 'DeleteCapacityProvider', 'DeleteCluster'],
+        ...['DeleteService', 'DeleteTaskDefinitions', 'PutClusterCapacityProviders'],
         ...['StopTask', 'TagResource', 'UntagResource', 'UpdateCapacityProvider', 'UpdateCluster'],
         ...['UpdateClusterSettings', 'UpdateService'],
       ]),
       resources: ['capacity-provider', 'cluster', 'service', 'task', 'task-definition'].map(ecs),
+    }),
+    allow({
+      sid: 'AnyResourceNewDefinitionsAndProviders',
+      actions: ['ecs:CreateCapacityProvider', 'ecs:RegisterTaskDefinition'],
+      resources: ['*'],
+      condition: { StringEquals: { 'aws:RequestTag/Project': PROJECT_PREFIX } },
+      wildcardBecause:
+        'not every edition of the reference names a resource for them, so what is made must carry our tag',
     }),
     allow({
       sid: 'AnyResourceOldDefinitions',

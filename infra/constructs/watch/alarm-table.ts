@@ -71,7 +71,7 @@ function deadLetterAlarms({ deadLetters }: AlarmSettings): Alarm[] {
   }));
 }
 
-/** What EventBridge could not deliver, whether or not it could put it among the dead letters. */
+/** What EventBridge could not deliver; the dead letters alone would be silent where it cannot write there either. */
 function eventAlarms({ eventRules }: AlarmSettings): Alarm[] {
   return Object.entries(eventRules).map(([word, ruleName]) => ({
     id: `undelivered-${word}`,

@@ -59,7 +59,7 @@ describe('requests to S3', () => {
     const ofKey = (key: string) => ({ ...write, key });
     const input = ofKey('jobs/a/input/input.npz');
     expect(putInput(input, part, content)).toMatchObject({ Tagging: 'kind=input' });
-    expect(createInput(ofKey('jobs/a/attempts/1/output/preview.png'))).toMatchObject({ Tagging: 'kind=attempt' });
+    expect(createInput(ofKey('jobs/a/attempts/1/logs.txt'))).toMatchObject({ Tagging: 'kind=attempt' });
     const copy = copyInput('b', 'jobs/a/attempts/1/output/metadata.json', 'jobs/a/metadata.json');
     expect(copy).toMatchObject({ Tagging: 'kind=result', TaggingDirective: 'REPLACE' });
     const whole = [partInput(input, 'u', part, content), completeInput(input, 'u', [])];

@@ -50,7 +50,7 @@ describe('S3ObjectStore', () => {
   });
 
   it('tags each object with its kind, and a copy with its own', async () => {
-    const attempt = 'jobs/a/attempts/1/output/pred_mask.npz';
+    const attempt = 'jobs/a/attempts/1/report.json';
     await objects.put('jobs/a/input/input.npz', Buffer.from('x'), { ifAbsent: true });
     await objects.put(attempt, Buffer.from('x'), { ifAbsent: true }); // the emulator takes no tags with an upload in parts
     await objects.copy(attempt, KEY);
