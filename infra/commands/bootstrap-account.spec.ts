@@ -193,7 +193,7 @@ describe('an account that another machine bootstrapped', () => {
   });
 
   it('stops where it cannot be told', async () => {
-    const stderr = 'Warning: the file "/root/.terraformrc" does not exist.\nError: AccessDenied';
+    const stderr = 'Warning: the file ".terraformrc" does not exist.\nError: AccessDenied';
     await harness.standIn.answer({ when: 'terraform init', in: LOOK, exitCode: 8, stderr });
     await harness.standIn.answer({
       when: 'terraform state list',

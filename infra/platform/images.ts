@@ -33,9 +33,7 @@ export function areAllPresent(images: Images): boolean {
  * @throws Error if the file is not there or not whole: one sentence that says what to do.
  */
 export function readImages(file: string, names: readonly string[]): Images {
-  const images = parseImages(file);
-  const missing = names.filter((name) => !Object.hasOwn(images, name));
-  const unknown = Object.keys(images).filter((name) => !names.includes(name));
+  const { images, missing, unknown } = completeImages(file, names);
   if (missing.length > 0) throw new Error(`${file} lacks ${missing.join(', ')}: ${PUSH}`);
   if (unknown.length > 0) throw new Error(`${file} names ${unknown.join(', ')}, which nothing here uses: ${PUSH}`);
   return images;

@@ -3,7 +3,7 @@ import { imageNames, readModels } from './catalogue.ts';
 import { absentImages, readImages, type Images } from './images.ts';
 import { PlatformStack } from './platform-stack.ts';
 import { checkModels, checkSettings, type PlatformSettings } from './settings.ts';
-import { synthesize } from './synthesize.ts';
+import { orSay, synthesize } from './synthesize.ts';
 
 export type Synthesis = {
   outdir: string;
@@ -13,7 +13,7 @@ export type Synthesis = {
 
 /** One environment as a Terraform stack in a folder. What is wrong is said in sentences, and the process exits with 1. */
 export async function synthesizeEnvironment(settings: PlatformSettings, synthesis: Synthesis): Promise<void> {
-  try {
+  await orSay(async () => {
     const manifests = await readModels();
     const { environment } = checkSettings(settings);
     checkModels(
@@ -22,10 +22,7 @@ export async function synthesizeEnvironment(settings: PlatformSettings, synthesi
     );
     const images = imagesOf(manifests, synthesis.imagesFile);
     synthesize(synthesis.outdir, (app) => new PlatformStack(app, environment, { settings, manifests, images }));
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : 'The synthesis failed.'}\n`);
-    process.exitCode = 1;
-  }
+  });
 }
 
 function imagesOf(manifests: readonly ModelManifest[], file: string | undefined): Images {

@@ -14,6 +14,16 @@ export function synthesize(outdir: string, build: (app: App) => void): void {
   app.synth();
 }
 
+/** For a main: what is wrong is said in sentences, and the process exits with 1. */
+export async function orSay(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : 'The synthesis failed.'}\n`);
+    process.exitCode = 1;
+  }
+}
+
 /**
  * The provider, and a state under the stack's name in the account's state bucket. The bucket's name holds the account's number, so it comes
  * with `terraform init -backend-config`.

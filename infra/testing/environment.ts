@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SynthesizedStack } from './synth-construct.ts';
+import { parseStack, type SynthesizedStack } from './synth-construct.ts';
 
 export type Environment = 'dev' | 'prod' | 'bootstrap';
 
@@ -36,6 +36,5 @@ export function synthesizedEnvironment(
 ): SynthesizedStack {
   const { exitCode, stderr } = runMain(environment, env);
   if (exitCode !== 0) throw new Error(`${environment} was not synthesized:\n${stderr}`);
-  const made = JSON.parse(readFileSync(stackFileOf(environment), 'utf8')) as Partial<SynthesizedStack>; // cdktf's own output
-  return { resource: {}, data: {}, output: {}, variable: {}, terraform: {}, ...made };
+  return parseStack(readFileSync(stackFileOf(environment), 'utf8'));
 }

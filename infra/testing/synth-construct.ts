@@ -43,11 +43,16 @@ export function synthesizeConstruct(
 export function synthesizedStack(make: (app: App) => TerraformStack): SynthesizedStack {
   const outdir = mkdtempSync(join(tmpdir(), 'bpi-synth-'));
   try {
-    const made = JSON.parse(Testing.synth(make(new App({ outdir })))) as Partial<SynthesizedStack>; // cdktf's own output
-    return { resource: {}, data: {}, output: {}, variable: {}, terraform: {}, ...made };
+    return parseStack(Testing.synth(make(new App({ outdir }))));
   } finally {
     rmSync(outdir, { recursive: true });
   }
+}
+
+/** @param text of a `cdk.tf.json`, which has no block for what a stack has none of. */
+export function parseStack(text: string): SynthesizedStack {
+  const made = JSON.parse(text) as Partial<SynthesizedStack>; // cdktf's own output
+  return { resource: {}, data: {}, output: {}, variable: {}, terraform: {}, ...made };
 }
 
 /** Every resource (or, with the name of a data source's type, data source) of a type; empty if there is none. */

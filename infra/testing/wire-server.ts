@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { startWireServer } from '@bpi/adapters-aws/testing/wire-server';
 
 export type WireRequest = {
   /** `StopTask`, from the target header or the form's `Action`. */
@@ -24,7 +23,7 @@ export class WireServer {
 
   static async start(answer: (request: WireRequest) => WireAnswer): Promise<WireServer> {
     const requests: WireRequest[] = [];
-    const server = createServer((incoming, outgoing) => {
+    const server = await startWireServer((incoming, outgoing) => {
       let text = '';
       incoming.setEncoding('utf8').on('data', (part: string) => (text += part));
       incoming.once('end', () => {
@@ -34,16 +33,7 @@ export class WireServer {
         outgoing.writeHead(status, { 'content-type': type }).end(body);
       });
     });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (address === null || typeof address === 'string')
-      throw new Error('the server has no port: it listens on a pipe');
-    return new WireServer(`http://127.0.0.1:${address.port}`, requests, async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    });
+    return new WireServer(server.endpoint, requests, server.close);
   }
 
   operations(): string[] {

@@ -1,7 +1,9 @@
 import { Construct } from 'constructs';
+import { objectAccess } from '../object-access.ts';
 import { allow } from '../policy.ts';
 import { ServiceRole } from '../service-role.ts';
 import type { StackContext } from '../stack-context.ts';
+import { taskStart } from '../task-start.ts';
 
 export type JobTaskRolesSettings = {
   bucketArn: string;
@@ -30,46 +32,14 @@ export class JobTaskRoles extends Construct {
       name: 'job-execution',
       description: 'ECS, to start the task of a job: its images and its log',
       service: SERVICE,
-      statements: startStatements(settings),
+      statements: taskStart({ repositoryArns: settings.repositoryArns, logArns: [`${settings.logGroupArn}:*`] }),
     });
   }
 }
 
 function stageStatements({ bucketArn, taskEventsQueueArn }: JobTaskRolesSettings) {
   return [
-    allow({
-      sid: 'FilesOfJobs',
-      actions: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject', 's3:PutObjectTagging'],
-      resources: [`${bucketArn}/jobs/*`],
-    }),
-    // Without it S3 answers 403 for an object that is not there, and not 404 ("HeadObject"); that request has no prefix.
-    allow({
-      sid: 'SeeWhetherFilesAreThere',
-      actions: ['s3:ListBucket'],
-      resources: [bucketArn],
-      condition: { StringLikeIfExists: { 's3:prefix': 'jobs/*' } },
-    }),
+    ...objectAccess(bucketArn),
     allow({ sid: 'TellTheWorker', actions: ['sqs:SendMessage'], resources: [taskEventsQueueArn] }),
-  ];
-}
-
-function startStatements({ repositoryArns, logGroupArn }: JobTaskRolesSettings) {
-  return [
-    allow({
-      sid: 'AnyResourceRegistryLogin',
-      actions: ['ecr:GetAuthorizationToken'],
-      resources: ['*'],
-      wildcardBecause: 'the action knows no resources: it is for the whole registry',
-    }),
-    allow({
-      sid: 'PullImages',
-      actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: repositoryArns,
-    }),
-    allow({
-      sid: 'WriteLogs',
-      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-      resources: [`${logGroupArn}:*`],
-    }),
   ];
 }

@@ -1,8 +1,9 @@
 import { Construct } from 'constructs';
 import type { ITerraformDependable } from 'cdktf';
 import { FargateService, type ServiceIngress, type ServiceNetwork } from './fargate-service.ts';
+import { objectAccess } from '../object-access.ts';
 import { allow, type Statement } from '../policy.ts';
-import { bucketAccess, platformEnvironment, tableAccess, type JobPlaces } from './service-access.ts';
+import { platformEnvironment, tableAccess, type JobPlaces } from './service-access.ts';
 import { ServiceRole } from '../service-role.ts';
 import type { StackContext } from '../stack-context.ts';
 
@@ -90,7 +91,7 @@ export function apiEnvironment(settings: ApiEnvironment, region: string): Record
 export function apiStatements(places: JobPlaces): Statement[] {
   return [
     ...tableAccess(places),
-    ...bucketAccess(places),
+    ...objectAccess(places.bucket.arn),
     allow({
       sid: 'WakeTheWorker',
       actions: ['sqs:GetQueueAttributes', 'sqs:SendMessage'],

@@ -40,23 +40,3 @@ export function tableAccess({ table }: JobPlaces): Statement[] {
     allow({ sid: 'FindActiveJobs', actions: ['dynamodb:Query'], resources: [table.activeIndexArn] }),
   ];
 }
-
-/** HeadObject needs GetObject, the parts of an upload and the target of a copy PutObject; each object carries a tag. */
-const OBJECT_ACTIONS = ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject', 's3:PutObjectTagging'];
-
-export function bucketAccess({ bucket }: JobPlaces, alsoAllowed: readonly 's3:DeleteObject'[] = []): Statement[] {
-  return [
-    allow({
-      sid: 'ReadAndWriteObjects',
-      actions: [...OBJECT_ACTIONS, ...alsoAllowed],
-      resources: [`${bucket.arn}/jobs/*`],
-    }),
-    allow({
-      // Without it S3 says 403 instead of 404 of an object that is not there; such a request names no prefix.
-      sid: 'ListObjects',
-      actions: ['s3:ListBucket'],
-      resources: [bucket.arn],
-      condition: { StringLikeIfExists: { 's3:prefix': 'jobs/*' } },
-    }),
-  ];
-}

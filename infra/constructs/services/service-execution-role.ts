@@ -1,7 +1,7 @@
 import { Construct } from 'constructs';
-import { allow } from '../policy.ts';
 import { ServiceRole } from '../service-role.ts';
 import type { StackContext } from '../stack-context.ts';
+import { taskStart } from '../task-start.ts';
 
 export type ServiceExecutionRoleSettings = {
   /** Of the services' images. */
@@ -19,24 +19,10 @@ export class ServiceExecutionRole extends Construct {
       name: 'service-execution',
       description: 'Pulls the images of API and worker, and writes their logs.',
       service: 'ecs-tasks.amazonaws.com',
-      statements: [
-        allow({
-          sid: 'AnyResourceForTheRegistryLogin',
-          actions: ['ecr:GetAuthorizationToken'],
-          resources: ['*'],
-          wildcardBecause: 'the login of a registry is for all of it: ECR knows no resource for this action',
-        }),
-        allow({
-          sid: 'PullImages',
-          actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-          resources: settings.repositoryArns,
-        }),
-        allow({
-          sid: 'WriteLogs',
-          actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-          resources: settings.logGroupArns.map((arn) => `${arn}:log-stream:*`),
-        }),
-      ],
+      statements: taskStart({
+        repositoryArns: settings.repositoryArns,
+        logArns: settings.logGroupArns.map((arn) => `${arn}:log-stream:*`),
+      }),
     });
     this.arn = role.arn;
   }

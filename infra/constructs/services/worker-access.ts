@@ -1,5 +1,6 @@
+import { objectAccess } from '../object-access.ts';
 import { allow, type Statement } from '../policy.ts';
-import { bucketAccess, tableAccess, type JobPlaces } from './service-access.ts';
+import { tableAccess, type JobPlaces } from './service-access.ts';
 import type { StackContext } from '../stack-context.ts';
 
 /** What the worker runs jobs with. */
@@ -20,7 +21,7 @@ type Place = Pick<StackContext, 'region' | 'accountId'>;
 export function workerStatements(places: JobPlaces, machinery: JobMachinery, place: Place): Statement[] {
   return [
     ...tableAccess(places),
-    ...bucketAccess(places, ['s3:DeleteObject']),
+    ...objectAccess(places.bucket.arn, ['s3:DeleteObject']),
     allow({
       sid: 'TakeWakeUps',
       actions: [

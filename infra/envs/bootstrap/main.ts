@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { parseRepository } from '../../constructs/account/github-trust.ts';
 import { imageNames, readModels } from '../../platform/catalogue.ts';
 import { BootstrapStack } from '../../platform/bootstrap-stack.ts';
-import { synthesize } from '../../platform/synthesize.ts';
+import { orSay, synthesize } from '../../platform/synthesize.ts';
 
 const REGION = 'us-east-1';
 
@@ -20,7 +20,7 @@ const envSchema = z.object({
     .default('exists'),
 });
 
-try {
+await orSay(async () => {
   const parsed = envSchema.safeParse(process.env);
   if (!parsed.success) throw new Error(parsed.error.issues.map(({ message }) => message).join('\n'));
   const env = parsed.data;
@@ -33,7 +33,4 @@ try {
   synthesize(outdir, (app) => {
     new BootstrapStack(app, 'bootstrap', { region: REGION, repository, oidcProvider: env.OIDC_PROVIDER, images });
   });
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : 'unknown error'}\n`);
-  process.exitCode = 1;
-}
+});
