@@ -14,13 +14,23 @@ export type ModelView = Pick<
   | 'description'
   | 'licence'
   | 'intended_use'
+  | 'evidence'
   | 'input'
   | 'prompts'
+  | 'prompt_examples'
   | 'fixed_labels'
   | 'params'
   | 'progress_steps'
   | 'attempt_timeout_s'
-> & { is_default: boolean; limits: Record<string, number> };
+> & {
+  is_default: boolean;
+  /**
+   * `not_pinned`: nobody has said yet which file they are, so that its jobs fail as `model_unavailable`. `in_image`:
+   * there is no file beside the image.
+   */
+  weights: 'in_image' | 'pinned' | 'not_pinned';
+  limits: Record<string, number>;
+};
 
 @Controller()
 export class ModelsController {
@@ -53,9 +63,12 @@ function modelView(model: ModelManifest, settings: ApiSettings): ModelView {
     description: model.description,
     licence: model.licence,
     intended_use: model.intended_use,
+    evidence: model.evidence,
     is_default: model.name === settings.defaultModel,
     input: model.input,
     prompts: model.prompts,
+    prompt_examples: model.prompt_examples,
+    weights: weightsView(model),
     fixed_labels: model.fixed_labels,
     params: model.params,
     progress_steps: model.progress_steps,
@@ -72,4 +85,9 @@ function modelView(model: ModelManifest, settings: ApiSettings): ModelView {
       geometry_bytes_max: LIMITS.geometryBytesMax,
     },
   };
+}
+
+function weightsView({ weights }: ModelManifest): ModelView['weights'] {
+  if (weights === null) return 'in_image';
+  return weights.sha256 === null ? 'not_pinned' : 'pinned';
 }

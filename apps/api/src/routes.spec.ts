@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { ModelManifest } from '@bpi/job-contract';
 import { HealthController } from './health.controller.ts';
 import { InferController } from './infer.controller.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -9,6 +10,7 @@ import { ModelsController } from './models.controller.ts';
 import { ResultsController } from './results.controller.ts';
 import { leftovers, problemOf, startTestApi, until, type TestApi } from './testing/api-harness.ts';
 import { usualNpz } from './testing/npz.ts';
+import { TEST_MODELS } from './testing/test-models.ts';
 import { BODY_END, FILE_PART_HEAD, head, inferHead, RawConnection } from './testing/raw-http.ts';
 
 let api: TestApi | null = null;
@@ -55,11 +57,29 @@ describe('the routes', () => {
   it('show the models without their images', async () => {
     api = await startTestApi();
     const text = await (await fetch(`${api.url}/models`)).text();
-    expect(text).not.toContain('secret-image');
+    expect(text).not.toMatch(/secret-(image|weights)/);
     expect(JSON.parse(text).models.map(({ name }: { name: string }) => name)).toEqual(['fixed', 'prompted']);
     const one = await fetch(`${api.url}/models/fixed`);
     expect(await one.json()).toMatchObject({ is_default: true, prompts: 'optional', limits: { dim_max: 2048 } });
     expect((await fetch(`${api.url}/models/none`)).status).toBe(404);
+  });
+
+  it('show how far a model is to be trusted, what to ask it, and whether it can run at all', async () => {
+    const shown = async (models: readonly ModelManifest[], name: string) => {
+      api = await startTestApi({ models });
+      const view: unknown = await (await fetch(`${api.url}/models/${name}`)).json();
+      await api.close();
+      api = null;
+      return view;
+    };
+    expect(await shown(TEST_MODELS, 'prompted')).toMatchObject({
+      evidence: 'None: it exists in tests only.',
+      prompt_examples: [{ modality: 'CT', prompts: ['Liver in abdominal CT'] }],
+      weights: 'not_pinned',
+    });
+    expect(await shown(TEST_MODELS, 'fixed')).toMatchObject({ prompt_examples: [], weights: 'in_image' });
+    const pinned = TEST_MODELS.map((model) => ({ ...model, weights: { file: 'w.ckpt', sha256: 'ab'.repeat(32) } }));
+    expect(await shown(pinned, 'fixed')).toMatchObject({ weights: 'pinned' });
   });
 
   it('say not ready, and no more, when a dependency fails or hangs', async () => {

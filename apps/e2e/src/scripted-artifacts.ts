@@ -113,7 +113,7 @@ function scriptedMetadata({ jobId, epoch, imageDigest, shrunk }: StagerEnv, jobF
   return {
     schema_version: 1,
     job_id: jobId,
-    model: { ...jobFile.model, image_digest: imageDigest },
+    model: { ...jobFile.model, image_digest: imageDigest, weights_sha256: null },
     params: jobFile.params,
     shape: jobFile.input.shape,
     axes: 'zyx',
@@ -138,6 +138,7 @@ function scriptedMetadata({ jobId, epoch, imageDigest, shrunk }: StagerEnv, jobF
     intensity: jobFile.intensity,
     prompts_used: false,
     seed: null,
+    model_run: { axis: null, slice_batch_size: null, out_of_memory_count: null, device: null },
     attempt: epoch,
     timings: {},
     warnings: [...jobFile.warnings, ...(shrunk ? ['smaller_settings_used'] : [])],

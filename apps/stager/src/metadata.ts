@@ -1,5 +1,6 @@
-import type { JobFile, Metadata, ModelManifest, Params, TaskFile } from '@bpi/job-contract';
+import type { JobFile, Metadata, ModelManifest, ModelMetrics, Params, TaskFile, WarningCode } from '@bpi/job-contract';
 import { labelColor, type Mask, type MaskLabel } from '@bpi/volumes';
+import type { ReportedMetrics } from './model-metrics.ts';
 import { orientationOf, voxelVolumeMm3 } from './orientation.ts';
 
 export type MetadataFacts = {
@@ -8,18 +9,21 @@ export type MetadataFacts = {
   manifest: ModelManifest;
   params: Params;
   mask: Mask;
+  metrics: ReportedMetrics;
   timings: Record<string, number>;
 };
 
 /** What a viewer needs and what a reader needs to trust the mask; pure, so that equal jobs get equal words. */
-export function buildMetadata({ task, jobFile, manifest, params, mask, timings }: MetadataFacts): Metadata {
+export function buildMetadata(facts: MetadataFacts): Metadata {
+  const { task, jobFile, manifest, params, mask, timings } = facts;
+  const metrics = typeof facts.metrics === 'string' ? {} : facts.metrics;
   const instanceLabel = instancesAsked(jobFile, manifest) ? 1 : 0;
   const voxelMm3 = voxelVolumeMm3(jobFile.affine, jobFile.spacing_mm);
   const asked = labelsAsked(jobFile, manifest);
   return {
     schema_version: 1,
     job_id: task.job_id,
-    model: { ...task.model, image_digest: task.image_digest },
+    model: { ...task.model, image_digest: task.image_digest, weights_sha256: manifest.weights?.sha256 ?? null },
     params,
     shape: [...mask.shape],
     axes: 'zyx',
@@ -28,25 +32,54 @@ export function buildMetadata({ task, jobFile, manifest, params, mask, timings }
     affine: jobFile.affine,
     orientation: orientationOf(jobFile.affine),
     dtype: mask.data instanceof Uint16Array ? 'uint16' : 'uint8',
-    labels:
-      instanceLabel === 1
-        ? asked.map((label) => describeInstances(label, mask, voxelMm3))
-        : asked.map((label) =>
-            describeLabel(
-              label,
-              mask.labels.find(({ id }) => id === label.id),
-              voxelMm3,
-            ),
-          ),
+    labels: asked.map((label) => ({
+      ...(instanceLabel === 1
+        ? describeInstances(label, mask, voxelMm3)
+        : describeLabel(
+            label,
+            mask.labels.find(({ id }) => id === label.id),
+            voxelMm3,
+          )),
+      ...(label.prompt === undefined ? {} : { existence_score: existenceScoreOf(label.id, metrics) }),
+    })),
     instance_label: instanceLabel,
     ...(instanceLabel === 1 ? { instances: countInstances(mask) } : {}),
     intensity: jobFile.intensity,
     prompts_used: manifest.fixed_labels === null && jobFile.prompts !== null,
-    seed: null,
+    seed: seedOf(metrics, params),
+    model_run: modelRunOf(metrics),
     attempt: task.epoch,
     timings,
-    warnings: [...jobFile.warnings, ...(task.shrunk ? ['smaller_settings_used'] : [])],
+    warnings: [...jobFile.warnings, ...warningsOf(facts)],
   };
+}
+
+/** What the model says of ids that nobody asked for is not looked at. */
+function existenceScoreOf(id: number, { prompts }: ModelMetrics): number | null {
+  return prompts?.find((prompt) => prompt.id === id)?.existence_score ?? null;
+}
+
+function seedOf({ seed }: ModelMetrics, params: Params): number | null {
+  const asked = params['seed'];
+  return seed ?? (Number.isSafeInteger(asked) ? Number(asked) : null);
+}
+
+function modelRunOf({ axis, slice_batch_size, out_of_memory_count, device }: ModelMetrics): Metadata['model_run'] {
+  return {
+    axis: axis ?? null,
+    slice_batch_size: slice_batch_size ?? null,
+    out_of_memory_count: out_of_memory_count ?? null,
+    device: device ?? null,
+  };
+}
+
+/** Those that are only known once the model has run. */
+function warningsOf({ task, metrics }: MetadataFacts): WarningCode[] {
+  const warnings: WarningCode[] = [];
+  if (task.shrunk) warnings.push('smaller_settings_used');
+  if (metrics === 'unreadable') warnings.push('metrics_unreadable');
+  else if (metrics !== 'absent' && (metrics.out_of_memory_count ?? 0) > 0) warnings.push('memory_back_off');
+  return warnings;
 }
 
 export type AskedLabel = { id: number; name: string; prompt?: string };

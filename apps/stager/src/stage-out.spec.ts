@@ -10,10 +10,10 @@ import {
   logsKey,
   metadataSchema,
 } from '@bpi/job-contract';
-import { readReport, readText } from '@bpi/jobs';
+import { Catalogue, readReport, readText } from '@bpi/jobs';
 import { stageIn } from './stage-in.ts';
 import { stageOut } from './stage-out.ts';
-import { stagerBench, type StagerBench } from './testing/stager-bench.ts';
+import { MANIFEST, stagerBench, type StagerBench } from './testing/stager-bench.ts';
 
 const GOOD_MASK = [0, 1, 1, 3, ...Array<number>(20).fill(0)];
 
@@ -58,6 +58,20 @@ describe('stage-out', () => {
       { id: 3, prompt: 'three', voxels: 1, volume_ml: 0.01, present: true },
     ]);
     expect(metadata).toMatchObject({ prompts_used: true, orientation: 'unknown', timings: { model_ms: 2_000 } });
+  });
+
+  it.each([
+    [{ file: 'bench.ckpt', sha256: 'ab'.repeat(32) }, 'ab'.repeat(32)],
+    [{ file: 'bench.ckpt', sha256: null }, null],
+    [null, null],
+  ])('with weights %j in the manifest names them by %s', async (weights, named) => {
+    await staged();
+    await bench.writeMask(GOOD_MASK);
+    await bench.endModel({});
+    await stageOut({ ...bench.context, catalogue: new Catalogue([{ ...MANIFEST, weights }]) }, bench.work);
+    const key = attemptArtifactKey(bench.task.job_id, 1, 'metadata.json');
+    const text = await readText(bench.context.objects, key, LIMITS.metadataBytesMax);
+    expect(JSON.parse(text ?? '')).toMatchObject({ model: { name: 'bench', weights_sha256: named } });
   });
 
   it('counts an empty mask as a result: nothing found is an answer', async () => {

@@ -5,6 +5,7 @@ import { hasCode } from '@bpi/model-files';
 import { VolumeError } from '@bpi/volumes';
 import { storeArtifacts, writeArtifacts } from './artifacts.ts';
 import { storeLogs } from './model-logs.ts';
+import { readModelMetrics } from './model-metrics.ts';
 import { MaskMissing, readModelMask } from './model-output.ts';
 import { effectiveParams, readJobFile, wrongModel, type StagerContext } from './stager-context.ts';
 import type { WorkFolder } from './work-folder.ts';
@@ -79,9 +80,11 @@ async function storeResult(
   });
   const mask = await readModelMask(work.file('outputs'), jobFile, manifest).catch(checkFailed);
   if (typeof mask === 'string') return failed(task, 'invalid_output', mask, end.exit_code);
+  const metrics = await readModelMetrics(work.file('outputs'));
   const params = effectiveParams(jobFile, manifest, task);
   const folder = join(work.path, ARTIFACTS_FOLDER);
-  await writeArtifacts(folder, { task, jobFile, manifest, params, mask, inputs: work.file('inputs'), timings });
+  const facts = { task, jobFile, manifest, params, mask, metrics };
+  await writeArtifacts(folder, { ...facts, inputs: work.file('inputs'), timings });
   const stored = await storeArtifacts(context.objects, task, folder);
   return { schema_version: 1, job_id: task.job_id, epoch: task.epoch, result: 'stored', manifest: stored };
 }

@@ -11,6 +11,11 @@ describe('the worker’s configuration', () => {
     expect(config).toMatchObject({ dataDir: '/srv/data', modelsDirs: ['/a', '/b'] });
   });
 
+  it('looks for weights in the data folder, or where it is told to', () => {
+    expect(parseConfig({ DATA_DIR: '/srv/data' }).weightsDir).toBe('/srv/data/weights');
+    expect(parseConfig({ DATA_DIR: '/srv/data', WEIGHTS_DIR: '/mnt/weights' }).weightsDir).toBe('/mnt/weights');
+  });
+
   it('names every variable that is wrong, each in a sentence', () => {
     const wrong = { LOCAL_SLOTS: '0', HEALTH_PORT: 'x', SWEEP_INTERVAL_MS: '1' };
     for (const name of Object.keys(wrong))

@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
 
 const MiB = 1024 * 1024;
@@ -10,6 +10,8 @@ const envSchema = z.object({
   DATA_DIR: z.string().min(1, 'set it to the folder that API and worker share').default('./data'),
   /** Folders whose sub-folders hold a model.json each, separated by colons. */
   MODELS_DIRS: z.string().min(1).default('./apps/models'),
+  /** Holds `<model name>/<file>` of models whose images lack their weights. Default: `weights` in DATA_DIR. */
+  WEIGHTS_DIR: z.string().min(1).optional(),
   /** Jobs that run at the same time, per pool. */
   LOCAL_SLOTS: count(1, 64).default(1),
   DOCKER_SOCKET: z.string().min(1).default('/var/run/docker.sock'),
@@ -24,6 +26,7 @@ const envSchema = z.object({
 export type WorkerConfig = {
   dataDir: string;
   modelsDirs: string[];
+  weightsDir: string;
   localSlots: number;
   dockerSocket: string;
   stagerEntry: string;
@@ -42,6 +45,7 @@ export function parseConfig(env: Record<string, string | undefined>): WorkerConf
   return {
     dataDir: resolve(data.DATA_DIR),
     modelsDirs: data.MODELS_DIRS.split(':').map((dir) => resolve(dir)),
+    weightsDir: resolve(data.WEIGHTS_DIR ?? join(data.DATA_DIR, 'weights')),
     localSlots: data.LOCAL_SLOTS,
     dockerSocket: data.DOCKER_SOCKET,
     stagerEntry: resolve(data.STAGER_ENTRY),

@@ -77,6 +77,7 @@ function makeRunner(
     objects,
     catalogue,
     workRoot: join(config.dataDir, 'work'),
+    weightsRoot: config.weightsDir,
     stager: {
       command: [process.execPath, config.stagerEntry, '--data', config.dataDir, ...models],
       // Two short-lived processes per job: Node keeps their compiled code here and starts them twice as fast.

@@ -58,8 +58,16 @@ export { LIMITS } from './limits.ts';
 export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
 export { metadataSchema, type Metadata } from './metadata.ts';
 export { METRICS, METRICS_NAMESPACE, metricsNamespaceOf, withMetrics } from './metrics.ts';
-export { MODEL_ENV, MODEL_FILES, WORKSPACE } from './model-env.ts';
-export { IMG_DTYPES, modelManifestSchema, paramsSchemaOf, type ModelManifest, type Params } from './model-manifest.ts';
+export { MODEL_ENV, MODEL_FILES, weightsEnvironment, WORKSPACE } from './model-env.ts';
+export {
+  IMG_DTYPES,
+  modelManifestSchema,
+  paramsSchemaOf,
+  type ModelManifest,
+  type ModelWeights,
+  type Params,
+} from './model-manifest.ts';
+export { modelMetricsSchema, type ModelMetrics } from './model-metrics.ts';
 export {
   FAILURE_CODES,
   FAILURE_MESSAGES,

@@ -22,6 +22,8 @@ export const LIMITS = {
   outputBytesMax: 2_000 * MiB,
   modelLogBytesMax: 1 * MiB,
   progressBytesMax: 1 * MiB,
+  /** A model's `metrics.json`: a line per prompt, and some numbers. */
+  metricsBytesMax: 64 * KiB,
   reportBytesMax: 64 * KiB,
   metadataBytesMax: 4 * MiB,
   jobFileBytesMax: 512 * KiB,

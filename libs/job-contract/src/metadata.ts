@@ -1,15 +1,25 @@
 import { z } from 'zod';
 import { affineSchema, SPACING_ORDERS } from './geometry.ts';
-import { jobIdSchema } from './ids.ts';
+import { jobIdSchema, sha256Schema } from './ids.ts';
 import { IMG_DTYPES, paramsSchema } from './model-manifest.ts';
+import { existenceScoreSchema, modelRunSchema, NO_MODEL_RUN } from './model-metrics.ts';
 
 const voxelIndex = z.tuple([z.number(), z.number(), z.number()]);
 
-/** What a viewer needs to draw the mask, and what a reader needs to trust it. Shapes and indices are (z, y, x). */
+/**
+ * What a viewer needs to draw the mask, and what a reader needs to trust it. Shapes and indices are (z, y, x).
+ * Results are kept for years: a field that came later has a default, or is optional.
+ */
 export const metadataSchema = z.strictObject({
   schema_version: z.literal(1),
   job_id: jobIdSchema,
-  model: z.strictObject({ name: z.string(), version: z.string(), image_digest: z.string().nullable() }),
+  model: z.strictObject({
+    name: z.string(),
+    version: z.string(),
+    image_digest: z.string().nullable(),
+    /** Of the weights beside the image, as the manifest pins them; null = it pins none. */
+    weights_sha256: sha256Schema.nullable().default(null),
+  }),
   params: paramsSchema,
   shape: z.tuple([z.int(), z.int(), z.int()]),
   axes: z.literal('zyx'),
@@ -30,7 +40,13 @@ export const metadataSchema = z.strictObject({
       volume_ml: z.number().nullable(),
       bbox: z.strictObject({ min: voxelIndex, max: voxelIndex }).nullable(),
       centroid: voxelIndex.nullable(),
+      /** False = looked for and not found: a result, and not a failure. */
       present: z.boolean(),
+      /**
+       * How sure the model is that what the prompt names is in the volume at all, 0 to 1; null = the model did not say.
+       * Only where there is a prompt.
+       */
+      existence_score: existenceScoreSchema.nullable().optional(),
     }),
   ),
   instance_label: z.union([z.literal(0), z.literal(1)]),
@@ -43,7 +59,10 @@ export const metadataSchema = z.strictObject({
   }),
   /** False for fixed-label models: whatever was asked, the labels are the model's own. */
   prompts_used: z.boolean(),
+  /** As the model reported it, else as it was asked for; null = neither said one. */
   seed: z.int().nullable(),
+  /** How the model says that it ran; null where it says nothing. */
+  model_run: modelRunSchema.default(NO_MODEL_RUN),
   attempt: z.int(),
   timings: z.record(z.string(), z.number()),
   warnings: z.array(z.string()),

@@ -1,4 +1,9 @@
-/** Names of the environment variables a model container receives. No secrets among them. */
+import type { ModelWeights } from './model-manifest.ts';
+
+/**
+ * Names of the environment variables a model container receives. No secrets among them. The last three only where the
+ * manifest names weights.
+ */
 export const MODEL_ENV = {
   jobId: 'JOB_ID',
   attempt: 'JOB_ATTEMPT',
@@ -6,6 +11,11 @@ export const MODEL_ENV = {
   outputDir: 'OUTPUT_DIR',
   cudaVisibleDevices: 'CUDA_VISIBLE_DEVICES',
   ompThreads: 'OMP_NUM_THREADS',
+  weightsDir: 'WEIGHTS_DIR',
+  /** The manifest's `weights.file`, in that folder. */
+  weightsFile: 'WEIGHTS_FILE',
+  /** The manifest's `weights.sha256`; empty = not pinned, and the model refuses to run. */
+  weightsSha256: 'WEIGHTS_SHA256',
 } as const;
 
 /** Paths inside every model container. */
@@ -24,3 +34,13 @@ export const MODEL_FILES = {
   /** Looked for in this order: the challenge's convention (the input's name), then ours. */
   masks: ['input.npz', 'pred_mask.npz'],
 } as const;
+
+/** What a container is told about its weights, by the names above; nothing where there are none to be told of. */
+export function weightsEnvironment(weights: ModelWeights | null): Record<string, string> {
+  if (weights === null) return {};
+  return {
+    [MODEL_ENV.weightsDir]: WORKSPACE.weights,
+    [MODEL_ENV.weightsFile]: weights.file,
+    [MODEL_ENV.weightsSha256]: weights.sha256 ?? '',
+  };
+}

@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { sha256Schema } from './ids.ts';
+import { LIMITS } from './limits.ts';
 
 /**
  * `model.json`: what a model image declares about itself. One folder under `apps/models/` holds one.
@@ -29,6 +31,20 @@ export const paramsSchema = z.record(z.string().max(64), paramValueSchema);
 /** Values of a job's params after defaults: a flat object, written to the model's `params.json` as it is. */
 export type Params = z.infer<typeof paramsSchema>;
 
+const weightsSchema = z.strictObject({
+  file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be a plain file name'),
+  /** Null = not pinned yet: the model ends with exit 12 until somebody who has the file writes its digest here. */
+  sha256: sha256Schema.nullable(),
+});
+/** The file that a model's image does not hold, and what it must hash to: lower-case hexadecimal digits. */
+export type ModelWeights = z.infer<typeof weightsSchema>;
+
+/** Prompts that are known to mean something to the model, for one kind of image, such as `CT`. */
+const promptExamplesSchema = z.strictObject({
+  modality: z.string().min(1).max(64),
+  prompts: z.array(z.string().min(1).max(200)).min(1).max(LIMITS.promptCountMax),
+});
+
 export const modelManifestSchema = z.strictObject({
   schema_version: z.literal(1),
   name: z.string().regex(/^[a-z][a-z0-9-]{0,47}$/, 'must be lower-case letters, digits and dashes'),
@@ -37,6 +53,8 @@ export const modelManifestSchema = z.strictObject({
   description: z.string().min(1).max(2_000),
   licence: z.string().min(1).max(500),
   intended_use: z.string().min(1).max(1_000),
+  /** What was run with the real weights and what was not, and how good it was: honest limits, shown to clients. */
+  evidence: z.string().min(1).max(1_000),
   /** Repository and tag the local composition builds; production pins a digest instead. */
   image: z.string().regex(/^[a-z0-9][a-z0-9._/-]*:[A-Za-z0-9._-]+$/, 'must be repository:tag'),
   input: z.strictObject({
@@ -45,11 +63,15 @@ export const modelManifestSchema = z.strictObject({
     intensity: z.strictObject({ min: z.number(), max: z.number(), distinct_min: z.int().min(1).max(256) }),
   }),
   prompts: z.enum(['required', 'optional']),
+  /** By modality; for people who write prompts, and checked against nothing. */
+  prompt_examples: z.array(promptExamplesSchema).max(16).default([]),
   /** A fixed-label model names its labels here and ignores prompts; a prompted model says null. */
   fixed_labels: z
     .array(z.strictObject({ id: z.int().min(1).max(255), name: z.string().min(1).max(100) }))
     .min(1)
     .nullable(),
+  /** Null = they are in the image, or it has none. The platform mounts the file; the image checks its digest. */
+  weights: weightsSchema.nullable().default(null),
   params: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,31}$/), paramSchema),
   progress_steps: z
     .array(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/))

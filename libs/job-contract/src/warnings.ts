@@ -6,5 +6,7 @@ export const WARNINGS = {
   prompts_ignored: 'This model has fixed labels: the prompts were checked and not used.',
   spacing_differs_from_affine: 'The spacing differs from the affine: the affine was used.',
   smaller_settings_used: 'The model ran out of memory and was run again with its smaller settings.',
+  memory_back_off: 'The model ran out of memory and went on in smaller batches.',
+  metrics_unreadable: 'What the model reported beside the mask could not be read: existence scores are unknown.',
 } as const;
 export type WarningCode = keyof typeof WARNINGS;

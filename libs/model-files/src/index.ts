@@ -3,3 +3,4 @@ export { exceedsLimits } from './output-watch.ts';
 export { ProgressTail, type ProgressLine } from './progress-tail.ts';
 export { CatalogueError, readCatalogue } from './read-catalogue.ts';
 export { removeTree } from './remove-tree.ts';
+export { readUntrusted } from './untrusted-file.ts';

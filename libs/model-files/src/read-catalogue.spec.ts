@@ -14,6 +14,7 @@ const MANIFEST = {
   description: 'Returns what it was given.',
   licence: 'none',
   intended_use: 'Tests.',
+  evidence: 'None: it exists in tests only.',
   image: 'bpi/echo-model:1.0.0',
   input: { formats: ['npz'], dtypes: ['uint8'], intensity: { min: 0, max: 255, distinct_min: 1 } },
   prompts: 'optional',

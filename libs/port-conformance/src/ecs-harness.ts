@@ -209,6 +209,7 @@ async function registerModel(ecs: ECSClient, modelImage: string): Promise<string
     description: 'Does what the test says.',
     licence: 'none',
     intended_use: 'tests',
+    evidence: 'None: it exists in tests only.',
     image: 'bpi/scripted:1.0.0',
     input: { formats: ['npz'], dtypes: ['uint8'], intensity: { min: 0, max: 255, distinct_min: 1 } },
     prompts: 'optional',

@@ -20,6 +20,7 @@ import {
   type AuditEvent,
   type JobId,
   type ManifestEntry,
+  type ModelManifest,
   type Problem,
 } from '@bpi/job-contract';
 import { Catalogue, type Clients, type JobEvent, systemClock, transition } from '@bpi/jobs';
@@ -45,7 +46,11 @@ export type TestApi = {
 
 /** The API over real HTTP on a free port, on SQLite and a folder of its own. */
 export async function startTestApi(
-  given: { settings?: Partial<ApiSettings>; readiness?: readonly ReadinessCheck[] } = {},
+  given: {
+    settings?: Partial<ApiSettings>;
+    readiness?: readonly ReadinessCheck[];
+    models?: readonly ModelManifest[];
+  } = {},
 ): Promise<TestApi> {
   const dataDir = await mkdtemp(join(tmpdir(), 'api-spec-'));
   const scratchDir = join(dataDir, 'scratch');
@@ -61,7 +66,7 @@ export async function startTestApi(
   const api = await startApi(
     {
       ports,
-      catalogue: new Catalogue(TEST_MODELS),
+      catalogue: new Catalogue(given.models ?? TEST_MODELS),
       settings: {
         ...DEFAULT_SETTINGS,
         defaultModel: 'fixed',

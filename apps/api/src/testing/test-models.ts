@@ -7,6 +7,7 @@ const base = {
   description: 'Exists in tests only.',
   licence: 'none',
   intended_use: 'tests',
+  evidence: 'None: it exists in tests only.',
   image: 'test/secret-image:1',
   input: {
     formats: ['npz'],
@@ -36,6 +37,8 @@ export const TEST_MODELS: readonly ModelManifest[] = [
     ...base,
     name: 'prompted',
     prompts: 'required',
+    prompt_examples: [{ modality: 'CT', prompts: ['Liver in abdominal CT'] }],
+    weights: { file: 'secret-weights.ckpt', sha256: null },
     fixed_labels: null,
     resources: { ...base.resources, gpu: 'required' },
   }),

@@ -31,6 +31,7 @@ export const MANIFEST: ModelManifest = modelManifestSchema.parse({
   description: 'For tests.',
   licence: 'none',
   intended_use: 'Tests only.',
+  evidence: 'None: it exists in tests only.',
   image: 'bpi/bench:1.0.0',
   input: { formats: ['npz'], dtypes: ['uint8'], intensity: { min: 0, max: 255, distinct_min: 1 } },
   prompts: 'required',

@@ -17,6 +17,7 @@ function aManifest(resources: Partial<ModelManifest['resources']> = {}): ModelMa
     description: 'Marks the brain.',
     licence: 'none',
     intended_use: 'tests',
+    evidence: 'None: it exists in tests only.',
     image: 'bpi/brain-mri:1.0.0',
     input: { formats: ['npz'], dtypes: ['uint8'], intensity: { min: 0, max: 255, distinct_min: 1 } },
     prompts: 'optional',
@@ -207,6 +208,21 @@ describe('the task of an attempt', () => {
     expect(mounted).toEqual([
       { name: 'model', sourceVolume: 'weights', containerPath: '/workspace/weights', readOnly: true },
     ]);
+  });
+
+  it.each([
+    ['ab'.repeat(32), 'ab'.repeat(32)],
+    [null, ''],
+  ])('says to the model only which weights it is to take, here with digest %s', (sha256, said) => {
+    const manifest = { ...aManifest(), weights: { file: 'three-d.ckpt', sha256 } };
+    const environment = (name: string) =>
+      containerOf(settingsWith({ manifest }), name).environment.filter((pair) => pair.name.startsWith('WEIGHTS'));
+    expect(environment('model')).toEqual([
+      { name: 'WEIGHTS_DIR', value: '/workspace/weights' },
+      { name: 'WEIGHTS_FILE', value: 'three-d.ckpt' },
+      { name: 'WEIGHTS_SHA256', value: said },
+    ]);
+    expect([...environment('stage-in'), ...environment('stage-out')]).toEqual([]);
   });
 
   it('never sends the output of the model to CloudWatch', () => {

@@ -1,4 +1,4 @@
-import { LIMITS, MODEL_ENV, WORKSPACE, type ModelManifest } from '@bpi/job-contract';
+import { LIMITS, MODEL_ENV, weightsEnvironment, WORKSPACE, type ModelManifest } from '@bpi/job-contract';
 import type { JobContainer, JobTaskDefinition } from './job-task-definition.ts';
 import { buildModelCommand } from './model-command.ts';
 import { STAGER_ENV } from './stager-env.ts';
@@ -19,7 +19,7 @@ export type JobTaskSettings = {
   roles: { task: string; execution: string };
   /** CloudWatch group for the stager's own events; null = the machine keeps them. The model's output never goes there. */
   logGroup: string | null;
-  /** A folder of the machine with the model's weights, if they are not in the image; read-only. */
+  /** A folder of the machine with the file that the manifest names as its weights; read-only. Null = it has none. */
   weights: { sourcePath: string } | null;
   outputBytesMax: number;
   /** How long after stage-in the model may take to start; longer than the slowest pull of its image. */
@@ -171,7 +171,7 @@ function model(settings: JobTaskSettings): JobContainer {
       logGraceS: LOG_GRACE_S,
     }),
     workingDirectory: WORKSPACE.root,
-    environment: modelEnvironment(resources.cpus, usesGpu),
+    environment: modelEnvironment(settings.manifest, usesGpu),
     cpu: Math.max(MODEL_CPU_UNITS_MIN, Math.floor(resources.cpus * CPU_UNITS) - 2 * STAGER_CPU_UNITS),
     memory,
     disableNetworking: true,
@@ -197,13 +197,14 @@ function model(settings: JobTaskSettings): JobContainer {
 }
 
 /** JOB_ID and JOB_ATTEMPT come with the launch. */
-function modelEnvironment(cpus: number, usesGpu: boolean): { name: string; value: string }[] {
+function modelEnvironment({ resources, weights }: ModelManifest, usesGpu: boolean): { name: string; value: string }[] {
   return pairs({
     [MODEL_ENV.inputDir]: WORKSPACE.inputs,
     [MODEL_ENV.outputDir]: WORKSPACE.outputs,
     // Inside the container the one device it gets is always number 0; empty hides all.
     [MODEL_ENV.cudaVisibleDevices]: usesGpu ? '0' : '',
-    [MODEL_ENV.ompThreads]: String(Math.max(1, Math.floor(cpus))),
+    [MODEL_ENV.ompThreads]: String(Math.max(1, Math.floor(resources.cpus))),
+    ...weightsEnvironment(weights),
     // Images that are not built on NVIDIA's must ask for the driver's libraries.
     ...(usesGpu ? { NVIDIA_DRIVER_CAPABILITIES: 'utility,compute' } : {}),
   });

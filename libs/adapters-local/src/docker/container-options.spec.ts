@@ -16,6 +16,7 @@ function aPlan(changes: Partial<ContainerPlan> = {}): ContainerPlan {
     user: { uid: 65_532, gid: 65_533 },
     outputBytesMax: 100 * MiB,
     mounts: { inputs: '/w/gate/inputs', outputs: '/w/gate/outputs' },
+    weights: null,
     ...changes,
   };
 }
@@ -87,5 +88,28 @@ describe('the options of a model container', () => {
     const requests = expected ? [{ Driver: 'nvidia', Count: 1, Capabilities: [['gpu']] }] : undefined;
     expect(options.HostConfig?.DeviceRequests).toEqual(requests);
     expect(options.Env).toContain(`CUDA_VISIBLE_DEVICES=${expected ? '0' : ''}`);
+  });
+
+  it.each([
+    ['ab'.repeat(32), 'ab'.repeat(32)],
+    [null, ''],
+  ])('show the weights with digest %s read-only, and say which they are', (sha256, said) => {
+    const weights = { folder: '/data/weights/three-d', file: 'three-d.ckpt', sha256 };
+    const { Env, HostConfig } = buildContainerOptions(aPlan({ weights }));
+    expect(Env?.slice(-3)).toEqual([
+      'WEIGHTS_DIR=/workspace/weights',
+      'WEIGHTS_FILE=three-d.ckpt',
+      `WEIGHTS_SHA256=${said}`,
+    ]);
+    expect(HostConfig?.Mounts?.slice(2)).toEqual([
+      { Type: 'bind', Source: '/data/weights/three-d', Target: '/workspace/weights', ReadOnly: true },
+    ]);
+  });
+
+  it('mount no weights that are not there, and still say which were wanted', () => {
+    const weights = { folder: null, file: 'three-d.ckpt', sha256: null };
+    const { Env, HostConfig } = buildContainerOptions(aPlan({ weights }));
+    expect(Env).toContain('WEIGHTS_FILE=three-d.ckpt');
+    expect(HostConfig?.Mounts).toHaveLength(2);
   });
 });

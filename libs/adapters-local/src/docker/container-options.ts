@@ -1,4 +1,4 @@
-import { MODEL_ENV, WORKSPACE, type ModelManifest } from '@bpi/job-contract';
+import { MODEL_ENV, weightsEnvironment, WORKSPACE, type ModelManifest, type ModelWeights } from '@bpi/job-contract';
 import type Docker from 'dockerode';
 import { taskRefOf, type AttemptId } from './attempt-folder.ts';
 
@@ -29,6 +29,8 @@ export type ContainerPlan = {
   outputBytesMax: number;
   /** Absolute folders on the host. */
   mounts: { inputs: string; outputs: string };
+  /** Null = the manifest names none. `folder` = where they lie on the host, absolute; null = nowhere. */
+  weights: (ModelWeights & { folder: string | null }) | null;
 };
 
 /**
@@ -46,7 +48,7 @@ export function buildContainerOptions(plan: ContainerPlan): Docker.ContainerCrea
     Image: plan.image,
     User: `${user.uid}:${user.gid}`,
     WorkingDir: WORKSPACE.root,
-    Env: environmentOf(attempt, { cpus, usesGpu }),
+    Env: environmentOf(plan, { cpus, usesGpu }),
     Labels: { [LABELS.platform]: plan.platform, [LABELS.job]: attempt.jobId, [LABELS.epoch]: String(attempt.epoch) },
     AttachStdin: false,
     OpenStdin: false,
@@ -56,6 +58,7 @@ export function buildContainerOptions(plan: ContainerPlan): Docker.ContainerCrea
       Mounts: [
         { Type: 'bind', Source: plan.mounts.inputs, Target: WORKSPACE.inputs, ReadOnly: true },
         { Type: 'bind', Source: plan.mounts.outputs, Target: WORKSPACE.outputs, ReadOnly: false },
+        ...weightsMounts(plan.weights),
       ],
       NetworkMode: 'none',
       IpcMode: 'private',
@@ -86,14 +89,21 @@ export function buildContainerOptions(plan: ContainerPlan): Docker.ContainerCrea
   };
 }
 
-function environmentOf({ jobId, epoch }: AttemptId, given: { cpus: number; usesGpu: boolean }): string[] {
-  return [
-    `${MODEL_ENV.jobId}=${jobId}`,
-    `${MODEL_ENV.attempt}=${epoch}`,
-    `${MODEL_ENV.inputDir}=${WORKSPACE.inputs}`,
-    `${MODEL_ENV.outputDir}=${WORKSPACE.outputs}`,
+/** Without its folder the engine would refuse the container; so the model starts, and says that its weights are missing. */
+function weightsMounts(weights: ContainerPlan['weights']): Docker.MountSettings[] {
+  if (weights === null || weights.folder === null) return [];
+  return [{ Type: 'bind', Source: weights.folder, Target: WORKSPACE.weights, ReadOnly: true }];
+}
+
+function environmentOf({ attempt, weights }: ContainerPlan, given: { cpus: number; usesGpu: boolean }): string[] {
+  return Object.entries({
+    [MODEL_ENV.jobId]: attempt.jobId,
+    [MODEL_ENV.attempt]: String(attempt.epoch),
+    [MODEL_ENV.inputDir]: WORKSPACE.inputs,
+    [MODEL_ENV.outputDir]: WORKSPACE.outputs,
     // Inside the container the one device it gets is always number 0; empty hides all.
-    `${MODEL_ENV.cudaVisibleDevices}=${given.usesGpu ? '0' : ''}`,
-    `${MODEL_ENV.ompThreads}=${Math.max(1, Math.floor(given.cpus))}`,
-  ];
+    [MODEL_ENV.cudaVisibleDevices]: given.usesGpu ? '0' : '',
+    [MODEL_ENV.ompThreads]: String(Math.max(1, Math.floor(given.cpus))),
+    ...weightsEnvironment(weights),
+  }).map(([name, value]) => `${name}=${value}`);
 }

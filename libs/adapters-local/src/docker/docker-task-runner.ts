@@ -33,6 +33,8 @@ export type DockerTaskRunnerOptions = {
   catalogue: Catalogue;
   /** Holds one folder per attempt. Every worker of this installation names the same. */
   workRoot: string;
+  /** Holds `<model name>/<weights file>` of models whose images lack them; the engine mounts it. Default: there are none. */
+  weightsRoot?: string;
   /**
    * The stager, run as `command… stage-in|stage-out --work FOLDER` without stdin. Exit 0 says that `stage-in.json` or
    * the report is stored; anything else that the stage may be tried again. Any uid must be able to read what stage-in
@@ -72,6 +74,7 @@ export class DockerTaskRunner implements TaskRunner {
       docker,
       objects,
       catalogue,
+      weightsRoot: options.weightsRoot === undefined ? null : resolve(options.weightsRoot),
       clock,
       log,
       settings,

@@ -25,6 +25,8 @@ export type DriveContext = {
   docker: Docker;
   objects: Pick<ObjectStore, 'head'>;
   catalogue: Catalogue;
+  /** Holds a folder per model with weights outside its image; null = there are none here. */
+  weightsRoot: string | null;
   clock: Clock;
   log: Log;
   settings: DockerRunnerSettings;

@@ -11,6 +11,7 @@ import { exceedsLimits } from '@bpi/model-files';
 import { ProgressTail } from '@bpi/model-files';
 import { noteCrash, runStage, STAGE_CRASHES_MAX } from './stager-process.ts';
 import { TaskRunnerError } from './task-runner-error.ts';
+import { weightsOf } from './weights.ts';
 
 const START_TRIES_MAX = 3;
 const ENGINE_RETRY_MS = 500;
@@ -70,6 +71,7 @@ async function createContainer(drive: Drive): Promise<{ id: string } | null> {
       user: context.settings.containerUser,
       outputBytesMax: context.settings.outputBytesMax,
       mounts: { inputs: folder.throughGate('inputs'), outputs: folder.throughGate('outputs') },
+      weights: await weightsOf(manifest, context.weightsRoot),
     }),
   );
 }

@@ -61,6 +61,7 @@ export function shellManifest(name: ShellModel): ModelManifest {
     description: 'Runs the script that the test wrote.',
     licence: 'none',
     intended_use: 'tests',
+    evidence: 'None: it exists in tests only.',
     image: name === 'absent' ? 'bpi/no-such-image:1.0.0' : SHELL_IMAGE,
     input: { formats: ['npz'], dtypes: ['uint8'], intensity: { min: 0, max: 255, distinct_min: 1 } },
     prompts: 'optional',
