@@ -18,7 +18,7 @@ beforeEach(async () => {
   standIn = await StandInPrograms.make();
   // nx asks the real one for itself.
   await standIn.without('git');
-  const names = ['api', 'worker', 'stager', 'brain-mri'];
+  const names = ['api', 'worker', 'stager', 'biomedparse', 'brain-mri'];
   const images = names.map((name) => [name, `registry/bpi/${name}@sha256:${'1'.repeat(64)}`]);
   await writeFile(join(folder, 'images.json'), JSON.stringify(Object.fromEntries(images)));
 });

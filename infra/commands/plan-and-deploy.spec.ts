@@ -126,8 +126,8 @@ describe('a deployment', () => {
   });
 
   it.each([
-    ['lacks', ['api', 'stager', 'brain-mri']],
-    ['names too many of', ['api', 'worker', 'stager', 'brain-mri', 'gone']],
+    ['lacks', ['api', 'stager', 'biomedparse', 'brain-mri']],
+    ['names too many of', ['api', 'worker', 'stager', 'biomedparse', 'brain-mri', 'gone']],
   ])('is refused with a file that %s the images', async (_, names) => {
     await writeImages(names);
     await expect(deploy()).rejects.toThrow('nx run infra:push-images`');
@@ -211,10 +211,12 @@ files.writeFileSync('mode', (files.statSync(process.env.IMAGE_DIGESTS).mode & 0o
       api: pushed('api'),
       worker: pushed('worker'),
       stager: pushed('stager'),
+      biomedparse: `absent/biomedparse@sha256:${'0'.repeat(64)}`,
       'brain-mri': `absent/brain-mri@sha256:${'0'.repeat(64)}`,
     });
     expect(harness.said).toEqual(
       expect.arrayContaining([
+        expect.stringMatching(/^planned with a placeholder, .*: biomedparse$/),
         expect.stringMatching(/^planned with a placeholder, .*: brain-mri$/),
         'left out, since nothing here uses it: gone',
       ]),

@@ -7,7 +7,7 @@ import { type PushRequest, pushImages } from './push-images-command.ts';
 const COMMIT = 'c'.repeat(40);
 const DIGEST = `sha256:${'d'.repeat(64)}`;
 const REGISTRY = '123456789012.dkr.ecr.eu-central-1.amazonaws.com';
-const NAMES = ['api', 'worker', 'stager', 'brain-mri'];
+const NAMES = ['api', 'worker', 'stager', 'biomedparse', 'brain-mri'];
 const BUNDLES = ['api/main.js', 'api/input-check/check-thread.js', 'worker/main.js', 'stager/main.js'];
 
 let harness: CommandHarness;
@@ -23,7 +23,7 @@ beforeEach(async () => {
     await write(`dist/apps/${bundle}`, 'code');
     await write(`dist/apps/${bundle}.map`, '{}');
   }
-  await write('apps/models/brain-mri/Dockerfile', 'FROM scratch');
+  for (const model of ['biomedparse', 'brain-mri']) await write(`apps/models/${model}/Dockerfile`, 'FROM scratch');
   await write('apps/models/brain-mri/README.md', 'is in no image');
   await harness.standIn.answer({ when: 'git rev-parse HEAD', stdout: `${COMMIT}\n` });
   await harness.standIn.answer({ when: 'docker buildx imagetools', exitCode: 1, stderr: 'ERROR: x:y: not found' });
@@ -59,6 +59,7 @@ describe('pushing', () => {
       [`${REGISTRY}/bpi/api:${COMMIT}`, 'linux/arm64'],
       [`${REGISTRY}/bpi/worker:${COMMIT}`, 'linux/arm64'],
       [`${REGISTRY}/bpi/stager:${COMMIT}`, 'linux/amd64'],
+      [`${REGISTRY}/bpi/biomedparse:${COMMIT}`, 'linux/amd64'],
       [`${REGISTRY}/bpi/brain-mri:${COMMIT}`, 'linux/amd64'],
     ]);
     for (const { args } of await builds()) {

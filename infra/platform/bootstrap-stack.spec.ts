@@ -7,7 +7,7 @@ import { outsideBoundary } from '../testing/outside-boundary.ts';
 import { all, only, synthesizedStack, type Body } from '../testing/synth-construct.ts';
 import { BootstrapStack, type BootstrapSettings } from './bootstrap-stack.ts';
 
-const IMAGES = ['api', 'worker', 'stager', 'brain-mri'];
+const IMAGES = ['api', 'worker', 'stager', 'biomedparse', 'brain-mri'];
 const ACCOUNT = /\$\{data\.aws_caller_identity\.account\.account_id\}/g;
 
 function synthesize(changes: Partial<BootstrapSettings> = {}) {
@@ -202,6 +202,7 @@ describe('the registry', () => {
     const repositories = all(stack, 'aws_ecr_repository');
     expect(repositories.map(({ name }) => name).sort()).toEqual([
       'bpi/api',
+      'bpi/biomedparse',
       'bpi/brain-mri',
       'bpi/stager',
       'bpi/worker',

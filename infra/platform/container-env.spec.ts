@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { asApplied } from '../testing/applied.ts';
 import { synthesizedEnvironment } from '../testing/environment.ts';
 import { all, type SynthesizedStack } from '../testing/synth-construct.ts';
+import { readModels } from './catalogue.ts';
 
 const containersSchema = z.array(
   z.object({
@@ -51,14 +52,16 @@ describe.each(['dev', 'prod'] as const)('the containers of %s', (environment) =>
     }
   });
 
-  it('give the worker what it takes, and nothing else', () => {
+  it('give the worker what it takes, and nothing else', async () => {
+    const models = await readModels();
+    expect(models.map(({ name }) => name)).toEqual(['biomedparse', 'brain-mri']);
     for (const env of environmentsOf('worker')) {
       const config = parseWorkerConfig(env);
       expect(config.POOLS.map(([pool]) => pool)).toEqual([
         `bpi-${environment}-gpu-spot`,
         `bpi-${environment}-gpu-on-demand`,
       ]);
-      expect(Object.keys(config.TASK_DEFINITIONS)).toEqual(['brain-mri@1.0.0']);
+      expect(Object.keys(config.TASK_DEFINITIONS)).toEqual(models.map(({ name, version }) => `${name}@${version}`));
       expect(unknownTo(WORKER_VARIABLES, env)).toEqual([]);
     }
   });

@@ -71,7 +71,9 @@ describe.each(['dev', 'prod'] as const)('the synthesis of %s', (environment) => 
     rmSync(folder, { recursive: true });
     expect({ exitCode, stderr }).toEqual({
       exitCode: 1,
-      stderr: expect.stringMatching(/lacks api, worker, stager, brain-mri: run `npx nx run infra:push-images`/),
+      stderr: expect.stringMatching(
+        /lacks api, worker, stager, biomedparse, brain-mri: run `npx nx run infra:push-images`/,
+      ),
     });
   });
 });

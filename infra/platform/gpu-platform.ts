@@ -14,6 +14,7 @@ import type { Network } from '../constructs/network/network.ts';
 import { PROJECT_PREFIX, type StackContext } from '../constructs/stack-context.ts';
 import { TaskEvents } from '../constructs/compute/task-events.ts';
 import type { JobMachinery } from '../constructs/services/worker-access.ts';
+import { pinnedWeights } from './check-models.ts';
 import { imageOf, type Images } from './images.ts';
 import { logGroupName, repositoryArn } from './names.ts';
 import type { PlatformSettings } from './settings.ts';
@@ -63,9 +64,11 @@ export class GpuPlatform extends Construct {
     };
   }
 
-  #pools(context: StackContext, cluster: Cluster, { settings, network }: GpuPlatformSettings): [GpuPool, GpuPool] {
-    const { gpu } = settings;
-    const { size, families, rootVolumeGiB, weights, terminationProtection } = gpu;
+  #pools(context: StackContext, cluster: Cluster, given: GpuPlatformSettings): [GpuPool, GpuPool] {
+    const { network, manifests } = given;
+    const { gpu } = given.settings;
+    const { size, families, rootVolumeGiB, terminationProtection } = gpu;
+    const weights = pinnedWeights(gpu.weights, manifests);
     const weightsBucketName = `${PROJECT_PREFIX}-weights-${context.accountId}`;
     const machine = new GpuMachine(this, 'machine', context, {
       ...{ cluster, network, size, families, rootVolumeGiB, weights, weightsBucketName },
@@ -93,7 +96,7 @@ export class GpuPlatform extends Construct {
           taskEventsQueueUrl: taskEvents.url,
           roles,
           logGroupName: logs.name,
-          weights: manifest.name in gpu.weights ? { sourcePath: `${WEIGHTS_FOLDER}/${manifest.name}` } : null,
+          weights: gpu.weights.includes(manifest.name) ? { sourcePath: `${WEIGHTS_FOLDER}/${manifest.name}` } : null,
           machine: { size: gpu.size, families: gpu.families },
         }),
     );

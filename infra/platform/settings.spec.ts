@@ -22,8 +22,9 @@ describe('the settings of an environment', () => {
   it.each<[string, Partial<PlatformSettings>]>([
     ['gpu.spotMax must be a whole number from 1 to 100.', { gpu: { ...gpu, spotMax: 0 } }],
     ['gpu.rootVolumeGiB must be a whole number from 100 to 1000.', { gpu: { ...gpu, rootVolumeGiB: 30 } }],
-    ['gpu.weights.brain-mri.file must be a plain file name.', weights({ file: '../key', sha256: 'ab'.repeat(32) })],
-    ['gpu.weights.brain-mri.sha256 must be 64 hexadecimal digits.', weights({ file: 'w', sha256: 'ab' })],
+    ['gpu.weights.0 must be a name of a model.', { gpu: { ...gpu, weights: ['../brain-mri'] } }],
+    ['gpu.weights must be 20 at most.', { gpu: { ...gpu, weights: Array.from({ length: 21 }, (_, n) => `m${n}`) } }],
+    ['gpu.weights must differ from each other.', { gpu: { ...gpu, weights: ['three-d', 'three-d'] } }],
     ['api.memoryMiB must be 2 to 8 MiB for each CPU unit, as Fargate demands.', { api: { ...api, memoryMiB: 8_192 } }],
     ['data.inputsKeptDays must be a whole number from 3 to 3650.', { data: { ...data, inputsKeptDays: 2 } }],
     [
@@ -61,7 +62,3 @@ describe('the settings of an environment', () => {
     expect(() => checkSettings(someSettings(changes))).toThrow(new Error(sentence));
   });
 });
-
-function weights(of: { file: string; sha256: string }): Partial<PlatformSettings> {
-  return { gpu: { ...gpu, weights: { 'brain-mri': of } } };
-}

@@ -38,14 +38,11 @@ const gpuSchema = z.strictObject({
   rootVolumeGiB: wholeNumber(100, 1_000),
   /** Off, a scale-in may end a machine with a job on it, which then runs again; on, `destroy` has to lift it. */
   terminationProtection: z.boolean(),
-  /** By model: the file with its weights in the account's weights bucket, and what it must hash to. */
-  weights: z.record(
-    z.string().regex(/^[a-z][a-z0-9-]{0,47}$/),
-    z.strictObject({
-      file: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'must be a plain file name'),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
-    }),
-  ),
+  /** Names of models whose weights the machines fetch from the account's weights bucket; each model.json pins its file. */
+  weights: z
+    .array(z.string().regex(/^[a-z][a-z0-9-]{0,47}$/, 'must be a name of a model'))
+    .max(20, 'must be 20 at most')
+    .refine(areDifferent, 'must differ from each other'),
 });
 
 /** Sizes of Fargate that we use: CPU units (1,024 = one vCPU) and MiB. */
@@ -166,19 +163,6 @@ export function checkSettings(settings: PlatformSettings): PlatformSettings {
   if (parsed.success) return parsed.data;
   const sentences = parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}.`);
   throw new Error([...new Set(sentences)].join('\n'));
-}
-
-/** @throws Error for a setting that names a model which the catalogue does not have */
-export function checkModels({ gpu, defaultModel }: PlatformSettings, catalogue: readonly string[]): void {
-  const named = [
-    ...Object.keys(gpu.weights).map((model) => ({ setting: `gpu.weights.${model}`, model })),
-    ...(defaultModel === null ? [] : [{ setting: 'defaultModel', model: defaultModel }]),
-  ];
-  const unknown = named.filter(({ model }) => !catalogue.includes(model));
-  if (unknown.length === 0) return;
-  throw new Error(
-    unknown.map(({ setting }) => `${setting} must name a model of apps/models: ${catalogue.join(', ')}.`).join('\n'),
-  );
 }
 
 /** As ids of zones begin: `us-east-1` → `use1`, `ap-southeast-2` → `apse2`. */

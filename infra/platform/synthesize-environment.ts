@@ -1,8 +1,9 @@
 import type { ModelManifest } from '@bpi/job-contract';
 import { imageNames, readModels } from './catalogue.ts';
+import { checkModels } from './check-models.ts';
 import { absentImages, readImages, type Images } from './images.ts';
 import { PlatformStack } from './platform-stack.ts';
-import { checkModels, checkSettings, type PlatformSettings } from './settings.ts';
+import { checkSettings, type PlatformSettings } from './settings.ts';
 import { orSay, synthesize } from './synthesize.ts';
 
 export type Synthesis = {
@@ -16,10 +17,7 @@ export async function synthesizeEnvironment(settings: PlatformSettings, synthesi
   await orSay(async () => {
     const manifests = await readModels();
     const { environment } = checkSettings(settings);
-    checkModels(
-      settings,
-      manifests.map(({ name }) => name),
-    );
+    checkModels(settings, manifests);
     const images = imagesOf(manifests, synthesis.imagesFile);
     synthesize(synthesis.outdir, (app) => new PlatformStack(app, environment, { settings, manifests, images }));
   });

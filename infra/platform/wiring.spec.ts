@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { WEIGHTS_FOLDER } from '../constructs/compute/gpu-user-data.ts';
+import { aManifest } from '../testing/a-manifest.ts';
 import { asApplied, ACCOUNT_ID } from '../testing/applied.ts';
 import { synthesizedEnvironment } from '../testing/environment.ts';
 import { isAllowed, parsePolicy, type IamRequest } from '../testing/iam.ts';
@@ -59,6 +60,9 @@ describe.each(['dev', 'prod'] as const)('the parts of %s', (environment) => {
         'job-brain-mri,stage-in,stager',
         'job-brain-mri,model,brain-mri',
         'job-brain-mri,stage-out,stager',
+        'job-biomedparse,stage-in,stager',
+        'job-biomedparse,model,biomedparse',
+        'job-biomedparse,stage-out,stager',
       ]),
     );
   });
@@ -129,15 +133,18 @@ describe.each(['dev', 'prod'] as const)('the parts of %s', (environment) => {
   });
 });
 
-it('mounts a model’s weights where its machines put them, from the account’s bucket', async () => {
-  const manifests = await readModels();
-  const settings = someSettings({ defaultModel: null });
+it('mounts a model’s weights where its machines put them, from the account’s bucket, and names the file', () => {
+  const manifests = [{ ...aManifest(), weights: { file: 'unet.pt', sha256: 'ab'.repeat(32) } }];
+  const settings = someSettings({ gpu: { ...someSettings().gpu, weights: ['brain-mri'] } });
   const images = absentImages(imageNames(manifests));
   const stack = synthesizedStack((app) => new PlatformStack(app, 'test', { settings, manifests, images }));
-  const job = all(stack, 'aws_ecs_task_definition').find(({ family }) => family === 'bpi-test-job-brain-mri');
-  expect(job?.['volume']).toContainEqual({ name: 'weights', host_path: `${WEIGHTS_FOLDER}/brain-mri` });
+  const job = all(stack, 'aws_ecs_task_definition').find(({ family }) => family === 'bpi-test-job-brain-mri') ?? {};
+  expect(job['volume']).toContainEqual({ name: 'weights', host_path: `${WEIGHTS_FOLDER}/brain-mri` });
+  const model = containersOf(stack, job).find(({ name }) => name === 'model');
+  expect(model?.environment).toContainEqual({ name: 'WEIGHTS_FILE', value: 'unet.pt' });
   const locals = JSON.stringify(asApplied(stack, stack.locals ?? {}));
   expect(locals).toContain(`bpi-weights-${ACCOUNT_ID}`);
+  expect(locals).toContain('brain-mri/unet.pt');
   expect(only(stack, 'aws_launch_template')['user_data']).toContain('local.');
 });
 

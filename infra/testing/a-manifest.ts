@@ -10,6 +10,7 @@ export function aManifest(resources: Partial<ModelManifest['resources']> = {}): 
     description: 'Marks ${the} brain, 100 %{of} it.',
     licence: 'none',
     intended_use: 'tests',
+    evidence: 'None: it exists in tests only.',
     image: 'bpi/brain-mri:1.0.0',
     input: { formats: ['npz'], dtypes: ['uint8'], intensity: { min: 0, max: 255, distinct_min: 1 } },
     prompts: 'optional',

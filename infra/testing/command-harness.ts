@@ -5,7 +5,8 @@ import type { CommandContext } from '../commands/command-context.ts';
 import { Programs } from '../commands/programs.ts';
 import { StandInPrograms } from './stand-in-programs.ts';
 
-const MODEL_MANIFEST = join(import.meta.dirname, '../../apps/models/brain-mri/model.json');
+const MODELS = join(import.meta.dirname, '../../apps/models');
+const MODEL_NAMES = ['biomedparse', 'brain-mri'];
 
 /** Writes what a synthesis does, as far as the commands read it. */
 const MAIN = `
@@ -50,8 +51,10 @@ export class CommandHarness {
       await mkdir(join(repoRoot, 'infra/envs', stack), { recursive: true });
       await writeFile(join(repoRoot, 'infra/envs', stack, 'main.ts'), MAIN.replaceAll('STACK', stack));
     }
-    await mkdir(join(repoRoot, 'apps/models/brain-mri'), { recursive: true });
-    await cp(MODEL_MANIFEST, join(repoRoot, 'apps/models/brain-mri/model.json'));
+    for (const name of MODEL_NAMES) {
+      await mkdir(join(repoRoot, 'apps/models', name), { recursive: true });
+      await cp(join(MODELS, name, 'model.json'), join(repoRoot, 'apps/models', name, 'model.json'));
+    }
     const harness = new CommandHarness(repoRoot, await StandInPrograms.make());
     await harness.writeImages('1'.repeat(64));
     return harness;
@@ -86,7 +89,7 @@ export class CommandHarness {
   }
 
   async writeImages(digest: string): Promise<void> {
-    const names = ['api', 'worker', 'stager', 'brain-mri'];
+    const names = ['api', 'worker', 'stager', ...MODEL_NAMES];
     const images = Object.fromEntries(names.map((name) => [name, `registry/bpi/${name}@sha256:${digest}`]));
     await writeFile(this.path('images.json'), JSON.stringify(images));
   }

@@ -13,7 +13,7 @@ export function someSettings(changes: Partial<PlatformSettings> = {}): PlatformS
       onDemandMax: 2,
       rootVolumeGiB: 200,
       terminationProtection: true,
-      weights: { 'brain-mri': { file: 'weights.safetensors', sha256: 'ab'.repeat(32) } },
+      weights: [],
     },
     api: { cpuUnits: 512, memoryMiB: 1_024, tasks: 2 },
     worker: { cpuUnits: 256, memoryMiB: 512, tasks: 2 },

@@ -14,7 +14,7 @@ await synthesizeEnvironment(
       onDemandMax: 1,
       rootVolumeGiB: 100,
       terminationProtection: false,
-      weights: {},
+      weights: [],
     },
     api: { cpuUnits: 256, memoryMiB: 1_024, tasks: 1 },
     worker: { cpuUnits: 256, memoryMiB: 512, tasks: 1 },

@@ -14,7 +14,7 @@ await synthesizeEnvironment(
       onDemandMax: 2,
       rootVolumeGiB: 150,
       terminationProtection: true,
-      weights: {},
+      weights: [],
     },
     api: { cpuUnits: 512, memoryMiB: 2_048, tasks: 2 },
     worker: { cpuUnits: 256, memoryMiB: 1_024, tasks: 2 },
