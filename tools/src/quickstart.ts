@@ -21,6 +21,8 @@ import { ProgressBar } from './run/progress-bar.ts';
 
 const USAGE = 'usage: ./tools/quickstart [--aws] [--once] [--port 8080] [--data ./data]';
 const MODEL = 'brain-mri';
+/** A request that names no model gets this one. */
+const API_ENV = { DEFAULT_MODEL: MODEL };
 const POLL_MS = 150;
 /** Minutes on AWS; here only long enough to be seen. */
 const AWS_COLD_START_MS = 1_500;
@@ -103,7 +105,7 @@ type Platform = { url: string; apiKey: string | null; failed: Promise<never>; st
 async function startLocal(options: Options, dockerSocket: string): Promise<Platform> {
   const { dataDir, port, apiKey } = options;
   const modelsDirs = [join(repoRoot, 'apps/models')];
-  const platform = await LocalPlatform.start({ repoRoot, dataDir, port, modelsDirs, dockerSocket });
+  const platform = await LocalPlatform.start({ repoRoot, dataDir, port, modelsDirs, dockerSocket, env: API_ENV });
   return { url: platform.url, apiKey, failed: platform.failed, stop: () => platform.stop() };
 }
 
@@ -122,6 +124,7 @@ async function startAws(options: Options, { docker }: Prepared): Promise<Platfor
     slots: 1,
     workers: 1,
     coldStartMs: AWS_COLD_START_MS,
+    apiEnv: API_ENV,
     log: say,
   });
 }
