@@ -44,7 +44,9 @@ const depConstraints = [
   },
   {
     sourceTag: 'type:tool',
-    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator'],
+    onlyDependOnLibsWithTags: [
+      ...['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator', 'type:volumes'],
+    ],
   },
 ];
 

@@ -59,6 +59,7 @@ async function main(patterns: string[]): Promise<void> {
   const { env, python, stop } = await startSurroundings({ repoRoot, cacheDir, log: say });
   try {
     await check('brain-mri’s own tests', python, ['-m', 'unittest', 'discover', '-s', 'apps/models/brain-mri/tests']);
+    await check('biomedparse’s own tests', process.execPath, ['tools/src/testing/model-tests.ts'], { ...env });
     const elsewhere = ['apps/e2e/src', 'docker', 'protocol-check', 'synthesis-time'];
     // Jest's list options take everything that follows, so patterns come first.
     const ignoring = (paths: string[]) => paths.flatMap((path) => ['--testPathIgnorePatterns', path]);

@@ -1,3 +1,4 @@
+export { buildContainerOptions, type ContainerPlan } from './docker/container-options.ts';
 export { DockerTaskRunner, type DockerTaskRunnerOptions } from './docker/docker-task-runner.ts';
 export type { DockerRunnerSettings } from './docker/drive.ts';
 export { killModelContainers, platformLabelOf } from './docker/installation.ts';

@@ -88,6 +88,13 @@ describe('a mask', () => {
     });
   });
 
+  it('is found under the names that a caller gives, and under no other then', async () => {
+    const asked = { ...options(labels), keys: ['gts', 'segs'] };
+    const found = (name: string) => outcomeOf(npz(npy('|u1', shape, uint8), name), (path) => readMask(path, asked));
+    const outcomes = [await found('gts'), await found('segs'), await found('mask')];
+    expect(outcomes).toEqual(['accepted', 'accepted', 'missing_member']);
+  });
+
   it.each(['segs', 'pred_mask', 'mask'])('is found as %s', async (name) => {
     expect(await outcome(npz(npy('|u1', shape, uint8), name))).toBe('accepted');
   });

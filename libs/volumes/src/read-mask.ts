@@ -23,6 +23,8 @@ export type ReadMaskOptions = {
   readonly shape: Shape3;
   readonly expectation: MaskExpectation;
   readonly limits: MaskLimits;
+  /** Names the array may have, in this order; a reference segmentation of the challenge is `gts`. */
+  readonly keys?: readonly string[];
   readonly signal?: AbortSignal;
 };
 
@@ -54,14 +56,15 @@ const MASK_DTYPES: ReadonlySet<Dtype> = new Set<Dtype>([
 export async function readMask(path: string, options: ReadMaskOptions): Promise<Mask> {
   const archive = await openZip(path, options.limits);
   try {
-    return await withNpyMember(archive, maskMember(archive), (npy) => readLabels(npy, options), options.signal);
+    const member = maskMember(archive, options.keys ?? MASK_KEYS);
+    return await withNpyMember(archive, member, (npy) => readLabels(npy, options), options.signal);
   } finally {
     await archive.close();
   }
 }
 
-function maskMember(archive: ZipArchive): ZipMember {
-  for (const key of MASK_KEYS) {
+function maskMember(archive: ZipArchive, keys: readonly string[]): ZipMember {
+  for (const key of keys) {
     const member = archive.members.get(key);
     if (member !== undefined) return member;
   }

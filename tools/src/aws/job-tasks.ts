@@ -54,6 +54,7 @@ function definitionOf(manifest: ModelManifest, settings: JobTaskSettings): Retur
     taskEventsQueueUrl: settings.resources.taskEventsQueueUrl,
     roles: { task: NO_ROLE, execution: NO_ROLE },
     logGroup: null,
+    // The simulator refuses folders of a machine: a model that needs weights ends with `weights_missing` here.
     weights: null,
     outputBytesMax: settings.outputBytesMax ?? LIMITS.outputBytesMax,
     startDeadlineMs: settings.startDeadlineMs,

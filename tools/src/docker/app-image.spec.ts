@@ -74,6 +74,8 @@ describe.each(APPS)('the image of the %s', (app) => {
           '/app/input-check/check-thread.js',
           '/app/input-check/check-thread.js.map',
           '/app/models',
+          '/app/models/biomedparse',
+          '/app/models/biomedparse/model.json',
           '/app/models/brain-mri',
           '/app/models/brain-mri/model.json',
           '/scratch',

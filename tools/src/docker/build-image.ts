@@ -1,6 +1,6 @@
 import { cp, chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type Docker from 'dockerode';
 import { runCommand, withoutCredentials } from './host.ts';
 import type { HostEnvironment, Log } from './host.ts';
@@ -9,7 +9,8 @@ import { followBuild } from './image-events.ts';
 /** Name of the host's CA bundle in a build context; a Dockerfile may copy it into a build stage, never further. */
 export const CA_FILE = 'host-ca.pem';
 
-const BUILD_TIMEOUT_MS = 20 * 60_000;
+/** BiomedParse's image fetches 3 GB of packages. */
+const BUILD_TIMEOUT_MS = 60 * 60_000;
 const PIP_TIMEOUT_MS = 10_000;
 const SYSTEM_CA_BUNDLE = '/etc/ssl/certs/ca-certificates.crt';
 const PROXY_NAMES = ['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'no_proxy'];
@@ -25,6 +26,8 @@ export interface BuildRequest {
   /** Paths relative to `folder`: the build context. */
   files: readonly string[];
   tag: string;
+  /** The last stage to build, and what is before it; undefined = all, and the last one gets the tag. */
+  target?: string | undefined;
   base: string;
   labels: Readonly<Record<string, string>>;
   log: Log;
@@ -44,6 +47,7 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
       { context, src },
       {
         t: request.tag,
+        ...(request.target === undefined ? {} : { target: request.target }),
         buildargs: { BASE: request.base, ...(await hostBuildArgs(request.environment)) },
         labels: { ...request.labels },
         networkmode: 'host',
@@ -63,6 +67,8 @@ async function stage(context: string, { folder, files, environment }: BuildReque
   for (const file of files) {
     await cp(join(folder, file), join(context, file), { recursive: true });
     await chmod(join(context, file), 0o644);
+    for (let inside = dirname(file); inside !== '.'; inside = dirname(inside))
+      await chmod(join(context, inside), 0o755);
   }
   const bundle = await hostCaBundle(environment);
   if (bundle !== undefined) await writeFile(join(context, CA_FILE), bundle, { mode: 0o644 });

@@ -39,6 +39,14 @@ describe('the content of a model image', () => {
     expect(new Set([before, edited, added, rebased]).size).toBe(4);
   });
 
+  it('is another one for each stage that may be asked for', async () => {
+    const files = await contextFiles(folder);
+    const staged = await Promise.all(
+      ['code', 'stand-in'].map((target) => contentHash({ folder, files, target, baseImageId: 'sha256:base' })),
+    );
+    expect(new Set([await hash(), ...staged]).size).toBe(3);
+  });
+
   it('does not hold what the image does not hold', async () => {
     const before = await hash();
     await mkdir(join(folder, 'tests'));

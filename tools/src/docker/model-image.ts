@@ -37,9 +37,15 @@ export async function ensureModelImage(docker: Docker, options: ModelImageOption
   return ensureBuilt(docker, { ...options, tag: model.image });
 }
 
-/** As `ensureModelImage`, for a folder whose tag is not in a `model.json`. */
-export async function ensureBuilt(docker: Docker, options: ModelImageOptions & { tag: string }): Promise<ModelImage> {
-  const { folder, tag, log, environment } = options;
+/**
+ * As `ensureModelImage`, for a folder whose tag is not in a `model.json`.
+ * @param options `target`: a stage of the Dockerfile, where the image is not the last one.
+ */
+export async function ensureBuilt(
+  docker: Docker,
+  options: ModelImageOptions & { tag: string; target?: string },
+): Promise<ModelImage> {
+  const { folder, tag, target, log, environment } = options;
   const files = await contextFiles(folder);
   if (!files.includes('Dockerfile')) {
     const present = await imageId(docker, tag);
@@ -48,12 +54,12 @@ export async function ensureBuilt(docker: Docker, options: ModelImageOptions & {
     throw new DockerError('image_missing', `${tag} is missing and ${name} has no Dockerfile: build its owner first.`);
   }
   const base = await ensureBaseImage(docker, { log, environment });
-  const content = await contentHash({ folder, files, baseImageId: base.imageId });
+  const content = await contentHash({ folder, files, target, baseImageId: base.imageId });
   const present = await builtFrom(docker, tag, content);
   if (present !== undefined) return { image: tag, imageId: present, outcome: 'present' };
   log(`${tag}: building`);
   const labels = { [CONTENT_LABEL]: content };
-  await buildImage(docker, { folder, files, tag, base: base.image, labels, log, environment });
+  await buildImage(docker, { folder, files, tag, target, base: base.image, labels, log, environment });
   const made = await builtFrom(docker, tag, content);
   if (made === undefined) {
     throw new DockerError('build_failed', `${tag} is missing after its build: check Docker's disk space.`);
@@ -90,13 +96,15 @@ export async function contextFiles(folder: string): Promise<readonly string[]> {
   return files;
 }
 
-/** SHA-256 (hex) over the base's id and every file's path and bytes. */
+/** SHA-256 (hex) over the base's id, the stage if it is not the last, and every file's path and bytes. */
 export async function contentHash(context: {
   folder: string;
   files: readonly string[];
+  target?: string | undefined;
   baseImageId: string;
 }): Promise<string> {
   const hash = createHash('sha256').update(context.baseImageId);
+  if (context.target !== undefined) hash.update(`\ntarget ${context.target}`);
   for (const file of context.files) {
     const bytes = await readFile(join(context.folder, file));
     // Lengths keep one file's end and the next one's name apart.

@@ -7,6 +7,7 @@ import { ensureNodeImage } from '../docker/node-base.ts';
 import { prepare } from '../prepare.ts';
 import { freePort } from '../run/free-port.ts';
 import { endCommands } from './run-command.ts';
+import { ensureStandIn } from './stand-in.ts';
 import { ensureTestPython } from './test-python.ts';
 
 export type Surroundings = {
@@ -48,6 +49,7 @@ export async function startSurroundings(options: {
   try {
     const modelFolders = ['apps/models/brain-mri', 'apps/e2e/models/echo'].map((folder) => join(repoRoot, folder));
     const { docker } = await prepare({ repoRoot, engine, cacheDir, modelFolders, ...host });
+    await ensureStandIn(docker, { repoRoot, ...host });
     const { image: nodeImage } = await ensureNodeImage(docker, { repoRoot, ...host });
     const stager = await ensureImageOfBundle(docker, { repoRoot, app: 'stager', nodeImage, ...host });
     const env = {
