@@ -29,7 +29,9 @@ export class DerivedImages {
       const { StatusCode }: { StatusCode: number } = await container.wait();
       if (StatusCode !== 0) throw new Error(`the command for ${name} ended with ${StatusCode}: correct it`);
       const tag = `${name}-${this.#run}`;
-      await container.commit({ repo: REPOSITORY, tag });
+      // Else the image's own command would be the script.
+      const { Config } = await this.#docker.getImage(this.#base).inspect();
+      await container.commit({ repo: REPOSITORY, tag, changes: `CMD ${JSON.stringify(Config.Cmd ?? [])}` });
       this.#made.set(name, `${REPOSITORY}:${tag}`);
       return `${REPOSITORY}:${tag}`;
     } finally {
