@@ -1,6 +1,15 @@
 import { chmod, cp, mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { APPS, DEBIAN_IMAGE, dockerfileOf, modelContextFiles, readContext, writeContext, type App } from '@bpi/tools';
+import {
+  APPS,
+  contentHash,
+  DEBIAN_IMAGE,
+  dockerfileOf,
+  modelContextFiles,
+  readContext,
+  writeContext,
+  type App,
+} from '@bpi/tools';
 import { z } from 'zod';
 import { imageNames, readModels } from '../platform/catalogue.ts';
 import { CommandError } from './command-error.ts';
@@ -11,6 +20,11 @@ export type Architecture = 'linux/arm64' | 'linux/amd64';
 export type ImageToPush = {
   name: string;
   architecture: Architecture;
+  /**
+   * Of what it is made of: an image with the same tag needs no new build, whatever else a commit changes. Null = it goes
+   * by its commit.
+   */
+  contentTag: string | null;
   /** Relative to the context. */
   dockerfile: string;
   buildArgs: Readonly<Record<string, string>>;
@@ -25,7 +39,11 @@ const ARCHITECTURE_OF: Readonly<Record<App, Architecture>> = {
   stager: 'linux/amd64',
 };
 
+/** Of a `package.json` or a `model.json`. */
 const packageSchema = z.object({ version: z.string() });
+
+/** Of a content's SHA-256, in its tag. */
+const CONTENT_DIGITS = 16;
 
 export type ImagesRequest = {
   repoRoot: string;
@@ -58,6 +76,7 @@ async function appImage({ repoRoot, revision, bundle }: ImagesRequest, app: App)
   return {
     name: app,
     architecture: ARCHITECTURE_OF[app],
+    contentTag: null,
     dockerfile: dockerfileOf(app),
     buildArgs: { VERSION: version, REVISION: revision },
     stage: async (folder) => {
@@ -73,9 +92,12 @@ async function modelImage({ repoRoot }: ImagesRequest, name: string): Promise<Im
   if (!files.includes('Dockerfile')) {
     throw new CommandError(`apps/models/${name} has no Dockerfile: write one, or leave ${name} out.`);
   }
+  const { version } = packageSchema.parse(JSON.parse(await readFile(join(model, 'model.json'), 'utf8')));
+  const content = await contentHash({ folder: model, files, baseImageId: DEBIAN_IMAGE });
   return {
     name,
     architecture: 'linux/amd64',
+    contentTag: `${version}-${content.slice(0, CONTENT_DIGITS)}`,
     dockerfile: 'Dockerfile',
     buildArgs: { BASE: DEBIAN_IMAGE },
     stage: async (folder) => {
@@ -84,6 +106,8 @@ async function modelImage({ repoRoot }: ImagesRequest, name: string): Promise<Im
         await cp(join(model, file), join(folder, file));
         // A checkout's umask must not decide what the model may read.
         await chmod(join(folder, file), 0o644);
+        for (let inside = dirname(file); inside !== '.'; inside = dirname(inside))
+          await chmod(join(folder, inside), 0o755);
       }
     },
   };

@@ -38,9 +38,10 @@ export async function pushImages(context: CommandContext, request: PushRequest):
   const buildx = new Buildx(programs, registry, echo);
   for (const image of images) {
     const repository = `${registry}/${repositoryName(image.name)}`;
-    const present = await buildx.digestOf(`${repository}:${tag}`);
+    const reference = `${repository}:${image.contentTag ?? tag}`;
+    const present = await buildx.digestOf(reference);
     if (present === null) say(`${image.name}: building for ${image.architecture}`);
-    const digest = present ?? (await buildx.buildAndPush(image, `${repository}:${tag}`));
+    const digest = present ?? (await buildx.buildAndPush(image, reference));
     // After each, so that a run that is cut off has not pushed in vain.
     await note(request.output, { [image.name]: `${repository}@${digest}` }, imageNames(await readModels()));
     say(`${image.name}: ${repository}@${digest}${present === null ? '' : ' (was there)'}`);

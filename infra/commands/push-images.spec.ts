@@ -52,15 +52,18 @@ const builds = async () => (await harness.standIn.calls('docker')).filter(({ arg
 const valueOf = (args: readonly string[], option: string) => args[args.indexOf(option) + 1];
 
 describe('pushing', () => {
-  it('builds each image for the machines it runs on, named after the commit', async () => {
+  it('builds each image for the machines it runs on, named after the commit, or a model’s after its content', async () => {
     await push();
-    const built = (await builds()).map(({ args }) => [valueOf(args, '-t'), valueOf(args, '--platform')]);
+    const built = (await builds()).map(({ args }) => [
+      valueOf(args, '-t')?.replace(/1\.0\.0-[0-9a-f]{16}$/, 'CONTENT'),
+      valueOf(args, '--platform'),
+    ]);
     expect(built).toEqual([
       [`${REGISTRY}/bpi/api:${COMMIT}`, 'linux/arm64'],
       [`${REGISTRY}/bpi/worker:${COMMIT}`, 'linux/arm64'],
       [`${REGISTRY}/bpi/stager:${COMMIT}`, 'linux/amd64'],
-      [`${REGISTRY}/bpi/biomedparse:${COMMIT}`, 'linux/amd64'],
-      [`${REGISTRY}/bpi/brain-mri:${COMMIT}`, 'linux/amd64'],
+      [`${REGISTRY}/bpi/biomedparse:CONTENT`, 'linux/amd64'],
+      [`${REGISTRY}/bpi/brain-mri:CONTENT`, 'linux/amd64'],
     ]);
     for (const { args } of await builds()) {
       expect(args).toEqual(expect.arrayContaining(['--push', '--provenance=false', '--sbom=false']));

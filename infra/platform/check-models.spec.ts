@@ -26,7 +26,7 @@ describe('the models that settings name', () => {
     ['brain-mri', 'gpu.weights names brain-mri, whose model.json declares no weights: take it out of the list.'],
     [
       'unpinned',
-      'gpu.weights names unpinned, whose weights are not pinned: run ./tools/verify-model unpinned --weights DIR --pin, ' +
+      'gpu.weights names unpinned, whose weights are not pinned: run ./tools/verify-model unpinned --weights DIR --gpu --pin, ' +
         "then copy unpinned.ckpt to unpinned/unpinned.ckpt in the account's weights bucket and commit the model.json.",
     ],
   ])('whose weights no machine could fetch are refused: %s', (name, sentence) => {

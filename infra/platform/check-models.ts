@@ -46,7 +46,7 @@ function findWeights(name: string, catalogue: readonly ModelManifest[]): PinnedW
   const { file, sha256 } = manifest.weights;
   if (sha256 !== null) return { file, sha256 };
   return (
-    `gpu.weights names ${name}, whose weights are not pinned: run ./tools/verify-model ${name} --weights DIR --pin, ` +
+    `gpu.weights names ${name}, whose weights are not pinned: run ./tools/verify-model ${name} --weights DIR --gpu --pin, ` +
     `then copy ${file} to ${name}/${file} in the account's weights bucket and commit the model.json.`
   );
 }

@@ -15,6 +15,13 @@ describe('the model biomedparse', () => {
     expect(dockerfile).toMatch(/^ARG UPSTREAM_COMMIT=[0-9a-f]{40}$/m);
   });
 
+  it('runs offline, on the GPU’s compute side, reproducibly, as nobody, and says what it is not for', async () => {
+    const last = (await read('./Dockerfile')).split(/^FROM /m).at(-1);
+    const settings = ['HF_HUB_OFFLINE=1', 'TRANSFORMERS_OFFLINE=1', 'NVIDIA_DRIVER_CAPABILITIES=compute,utility'];
+    const words = [...settings, 'CUBLAS_WORKSPACE_CONFIG=:4096:8', 'USER 65532:65532', 'Not for clinical use.'];
+    for (const word of words) expect(last).toContain(word);
+  });
+
   it('takes the params that it declares, with the same defaults and limits', async () => {
     const source = await read('./segment/params.py');
     const fields = [...source.matchAll(/^ {4}(\w+): \w+ = (.+)$/gm)].map(([, name, value]) => [

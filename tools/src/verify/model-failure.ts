@@ -17,7 +17,7 @@ const WEIGHTS_ADVICE: Readonly<Record<string, string>> = {
   weights_missing:
     'a container may not enter their folder (chmod a+rx it), or the file is a link out of it (put the file itself there).',
   weights_unreadable:
-    'it is no whole checkpoint, or other users may not read it: chmod a+r it, else download it again.',
+    'other users may not read it (chmod a+r it), it is cut off (download it again), or torch refuses what is in it.',
   weights_digest_mismatch: 'the file changed while it was tried: leave it alone and try again.',
   weights_keys_mismatch: 'it is a checkpoint of another network: fetch the one that model.json names.',
   weights_not_pinned: 'its image was not told the digest: rebuild it from this checkout.',
@@ -39,14 +39,19 @@ export function failureOf(ending: ModelEnding, { resources }: Pick<ModelManifest
         `${resources.gpu_memory_mib} MiB, or a case with fewer prompts.`
       );
     case MODEL_EXIT.weightsMissing:
-      return `The model did not take its weights (${reason}): ${WEIGHTS_ADVICE[reason] ?? 'see its README.'}`;
+      return `The model did not take its weights (${reason}): ${WEIGHTS_ADVICE[reason] ?? 'see its README.'}${lastLines(log)}`;
     case MODEL_EXIT.deviceMissing:
-      return 'The model found no GPU that works: make nvidia-smi work inside a container, or leave --gpu out.';
-    default: {
-      const lines = log.trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n');
-      return `The model ended with ${exitCode} (${reason}): its log says why, mend that. The last lines were:\n${lines}`;
-    }
+      return (
+        'The model found no GPU that works: make nvidia-smi work inside a container, or leave --gpu out.' +
+        lastLines(log)
+      );
+    default:
+      return `The model ended with ${exitCode} (${reason}): its log says why, mend that.${lastLines(log)}`;
   }
+}
+
+function lastLines(log: string): string {
+  return ` The last lines were:\n${log.trimEnd().split('\n').slice(-LOG_LINES_SHOWN).join('\n')}`;
 }
 
 /** `reason` of the JSON object in the last line. */

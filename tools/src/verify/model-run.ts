@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
@@ -46,7 +46,8 @@ export async function runModel(docker: Dockerode, plan: ModelRunPlan): Promise<M
   const outputsDir = await mkdtemp(join(plan.workDir, 'outputs-'));
   await chmod(outputsDir, 0o700);
   if (process.getuid?.() === 0) await chown(outputsDir, user.uid, user.gid);
-  await writeFile(join(plan.inputsDir, MODEL_FILES.params), JSON.stringify(plan.params), { mode: 0o644 });
+  await writeFile(join(plan.inputsDir, MODEL_FILES.params), JSON.stringify(plan.params));
+  await openToAnybody(plan.inputsDir);
   const { NCPU } = (await docker.info()) as { NCPU: number }; // dockerode types this as any
   const container = await docker.createContainer(
     buildContainerOptions({
@@ -74,11 +75,17 @@ export async function runModel(docker: Dockerode, plan: ModelRunPlan): Promise<M
   }
 }
 
+/** The container's user is another one, and a umask cuts the modes that files are made with. */
+async function openToAnybody(folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  for (const name of await readdir(folder)) await chmod(join(folder, name), 0o644);
+}
+
 /** A folder for runs and inputs, and its end. */
 export async function withWorkDir<T>(parent: string, use: (workDir: string, inputsDir: string) => Promise<T>) {
   const workDir = await mkdtemp(join(parent, 'bpi-verify-'));
   const inputsDir = join(workDir, 'inputs');
-  await mkdir(inputsDir, { mode: 0o755 });
+  await mkdir(inputsDir);
   try {
     return await use(workDir, inputsDir);
   } finally {

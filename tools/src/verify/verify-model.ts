@@ -111,7 +111,9 @@ async function settlePin(
     return;
   }
   await pinWeights(folder, { file: weights.file, sha256: weights.sha256 });
-  say('model.json pins these weights now.');
+  say(
+    'model.json pins these weights now. Correct what it says as `evidence`, and the README: they still say never run.',
+  );
 }
 
 /** As the platform lays a request's params over the defaults. @throws VerifyError */

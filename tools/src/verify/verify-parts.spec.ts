@@ -128,6 +128,11 @@ describe('a failure of the model', () => {
     expect(said(code, last(code, reason))).toContain(words);
   });
 
+  it.each([12, 13])('%d shows the end of its log, where the details are', (code) => {
+    const log = `weights: 2 keys missing: ['a', 'b']\n${JSON.stringify({ code, reason: 'weights_keys_mismatch' })}\n`;
+    expect(said(code, log)).toContain("2 keys missing: ['a', 'b']");
+  });
+
   it('at the memory limit is told from others', () => {
     expect(said(137, '', true)).toContain('900 MiB: raise resources.memory_mib');
   });

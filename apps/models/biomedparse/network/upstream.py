@@ -10,6 +10,8 @@ UPSTREAM = "/opt/biomedparse"
 TOKENIZER = "/opt/tokenizer"
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "tokenizer_config.json")
 SIDE = 512
+# CLIP's, with one at the beginning and one at the end.
+TOKENS_MAX = 77
 
 
 def build():
@@ -26,6 +28,12 @@ def build():
     # encode_prompts also embeds 17 class names in 80 sentences each, which only the 2D network's head reads.
     module.sem_seg_head.predictor.language_encoder.get_text_embeddings = lambda *_, **__: None
     return module
+
+
+def fits(module, prompt):
+    """Whether the network reads all of a prompt: upstream cuts it off without a word."""
+    language_encoder = module.sem_seg_head.predictor.language_encoder
+    return len(language_encoder.tokenizer(prompt)["input_ids"]) <= TOKENS_MAX
 
 
 def resize(slices):

@@ -18,7 +18,7 @@ LOADED, SEGMENTED, WRITING = 0.1, 0.95, 0.96
 def run(environment, import_network):
     """Writes mask, metrics.json and progress.jsonl. Raises Refusal for every expected end without a mask.
 
-    `import_network()` returns the image's network: `build()`, `resize(slices)`, `describe()`.
+    `import_network()` returns the image's network: `build()`, `fits(module, prompt)`, `resize(slices)`, `describe()`.
     """
     input_dir = environment.get("INPUT_DIR", "/workspace/inputs")
     output_dir = environment.get("OUTPUT_DIR", "/workspace/outputs")
@@ -29,7 +29,7 @@ def run(environment, import_network):
     imgs, prompts = read_input(os.path.join(input_dir, "input.npz"))
     weights = find_weights(environment)
     clock.lap("read")
-    network, facts = _load(environment, import_network, weights)
+    network, facts = _load(environment, import_network, weights, prompts)
     clock.lap("load")
     progress.report("segment", LOADED)
     axis = choose_axis(imgs.shape, params.axis)
@@ -53,7 +53,7 @@ def run(environment, import_network):
     progress.report("write", 1.0)
 
 
-def _load(environment, import_network, weights):
+def _load(environment, import_network, weights, prompts):
     """Returns the SliceNetwork with its weights, and what to say about it at the end."""
     check = DigestCheck(weights)
     # Late: torch takes seconds to import, in which the file is hashed.
@@ -70,6 +70,9 @@ def _load(environment, import_network, weights):
         module = network.build()
     except FileNotFoundError as error:
         raise Refusal("tokenizer_missing") from error
+    # The network would cut what is too long, and answer another question than the client's.
+    if not all(network.fits(module, text) for text in prompts.texts):
+        raise Refusal("prompts_too_long")
     check.require()
     load_weights(module, weights.path)
     module.to(device).eval()

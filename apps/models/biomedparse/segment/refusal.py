@@ -17,6 +17,7 @@ REASONS = {
     "prompts_missing": EXIT_INPUT_REJECTED,
     "prompts_unreadable": EXIT_INPUT_REJECTED,
     "prompts_invalid": EXIT_INPUT_REJECTED,
+    "prompts_too_long": EXIT_INPUT_REJECTED,
     "out_of_memory": EXIT_OUT_OF_MEMORY,
     "weights_not_pinned": EXIT_WEIGHTS,
     "weights_missing": EXIT_WEIGHTS,

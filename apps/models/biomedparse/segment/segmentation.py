@@ -72,10 +72,11 @@ class _Passes:
                 outputs.append(self._network.run(features, prompts, len(images)))
         masks, edges, existence = zip(*((output.masks, output.edges, output.existence) for output in outputs))
         masks, existence = torch.cat(masks, dim=1), torch.cat(existence, dim=1)
-        # No comparison holds for NaN, so it would end as "not found".
-        if not (masks.isfinite().all() and existence.isfinite().all()):
+        edges = None if edges[0] is None else torch.cat(edges, dim=1)
+        # No comparison holds for NaN, so it would end as "not found", or as no border.
+        if not all(logits.isfinite().all() for logits in (masks, edges, existence) if logits is not None):
             raise Refusal("network_not_finite")
-        return masks, None if edges[0] is None else torch.cat(edges, dim=1), existence
+        return masks, edges, existence
 
     def labels(self, masks, existence, side):
         """Returns (n, side, side) uint8, NumPy."""

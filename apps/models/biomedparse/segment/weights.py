@@ -120,6 +120,8 @@ def _read_state(path):
     except Exception as error:  # what a damaged file raises depends on where it is damaged
         if is_out_of_memory(error):
             raise
+        # The file is the one that was pinned, so what this says is about the format and holds no patient's data.
+        print(f"weights: {type(error).__name__}: {error}", file=sys.stderr)
         raise Refusal("weights_unreadable") from error
     for key in _LOSS_KEYS:
         state.pop(key, None)

@@ -45,6 +45,11 @@ def build():
     return UntrainedNetwork(read_vocabulary(VOCABULARY))
 
 
+def fits(module, prompt):
+    """Whether all of a prompt is read."""
+    return len(module.sem_seg_head.tokens(prompt)) <= TOKENS_MAX
+
+
 def resize(slices):
     """(n, s, s) uint8 to (n, 512, 512) uint8, bilinear."""
     if slices.shape[-1] == SIDE:
@@ -114,7 +119,7 @@ class Head(nn.Module):
     def encode_prompts(self, text, eval=True):
         """`text`: for each image its prompts, joined by "[SEP]". Upstream's keys; tokens (L, P, C), zeros at the end."""
         prompts = [prompt for joined in text for prompt in joined.split("[SEP]")]
-        indices = [self._tokens(prompt) for prompt in prompts]
+        indices = [self.tokens(prompt)[:TOKENS_MAX] for prompt in prompts]
         embedded = [self.words(torch.tensor(tokens, device=self.words.weight.device)) for tokens in indices]
         return {
             "grounding_tokens": nn.utils.rnn.pad_sequence(embedded),
@@ -123,11 +128,11 @@ class Head(nn.Module):
             "text": prompts,
         }
 
-    def _tokens(self, prompt):
+    def tokens(self, prompt):
         """Indices of words; one that the vocabulary lacks is spelled."""
         words = re.findall(r"[a-z0-9]+", prompt.lower())
         known = [[word] if word in self._vocabulary else list(word) for word in words]
-        return [self._vocabulary[token] for token in [START, *sum(known, [])][:TOKENS_MAX]]
+        return [self._vocabulary[token] for token in [START, *sum(known, [])]]
 
     def forward(self, image_features, prompt_features):
         """Features of n slices; tokens (L, n * P, C), slice-major. Masks (n * P, queries, 128, 128), existence (n * P, 1)."""

@@ -109,9 +109,14 @@ def resize(slices):
 class FakeNetwork:
     """Stands for the image's network.py."""
 
+    PROMPT_CHARS_MAX = 100
+
     def __init__(self, make=FakeModule):
         self._make = make
         self.resize = resize
+
+    def fits(self, module, prompt):
+        return len(prompt) <= self.PROMPT_CHARS_MAX
 
     def build(self):
         return self._make()

@@ -207,10 +207,13 @@ def test_slices_are_taken_in_order_and_each_once():
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-@pytest.mark.parametrize("where", ["masks", "existence"])
+@pytest.mark.parametrize("where", ["masks", "existence", "edges"])
 def test_a_network_that_does_not_answer_in_numbers_finds_nothing_absent(where, value):
     masks, existence = tables(np.random.default_rng(1), 2, 3)
-    {"masks": masks, "existence": existence}[where][2, 1] = value
+    logits = {"masks": masks, "existence": existence, "edges": masks.clone()}
+    logits[where][2, 1] = value
+    prompts = prompts_of(2)
+    network = TableNetwork(prompts.texts, logits["masks"], logits["existence"], logits["edges"])
     with pytest.raises(Refusal) as caught:
-        segment(masks, existence, prompts_of(2), (3, 8, 8), 0, 2)
+        segment_volume(network, np.zeros((3, 8, 8), np.uint8), prompts, 0, Params(), 2, lambda _: None)
     assert (caught.value.reason, caught.value.exit_code) == ("network_not_finite", 1)

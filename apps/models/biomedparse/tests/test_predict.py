@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -49,7 +50,7 @@ def test_a_job_leaves_a_mask_metrics_and_progress(tmp_path, monkeypatch, capsys)
     assert metrics["versions"] == {"torch": torch.__version__, "fake": "1.0"}
     fractions = [line["fraction"] for line in progress]
     assert fractions == sorted(fractions) and fractions[0] == 0 and fractions[-1] == 1
-    assert [line["step"] for line in progress] == ["load"] + 4 * ["segment"] + ["write"]
+    assert [line["step"] for line in progress] == ["load"] + 4 * ["segment"] + 2 * ["write"]
 
 
 def test_instances_get_ids_of_their_own(tmp_path, monkeypatch):
@@ -155,6 +156,9 @@ def damage(case, what):
     elif what == "state":
         torch.save({"other": torch.ones(1000)}, str(case.weights))
         case.environment["WEIGHTS_SHA256"] = sha256_of(str(case.weights))
+    elif what == "code":
+        case.weights.write_bytes(pickle.dumps({"state_dict": print, "more": "x" * 2000}))
+        case.environment["WEIGHTS_SHA256"] = sha256_of(str(case.weights))
     elif what == "archive":
         (case.input / "input.npz").write_bytes(b"PK")
     elif what == "params":
@@ -171,6 +175,7 @@ def damage(case, what):
         ("none", "weights_missing"),
         ("pin", "weights_not_pinned"),
         ("state", "weights_keys_mismatch"),
+        ("code", "weights_unreadable"),
         ("archive", "input_unreadable"),
         ("params", "params_invalid"),
         ("device", None if torch.cuda.is_available() else "device_unavailable"),
@@ -183,6 +188,19 @@ def test_what_is_wrong_with_a_job_is_told(tmp_path, monkeypatch, capsys, what, r
     assert code == REASONS.get(reason, 0)
     assert reason is None or last_line(capsys) == {"code": code, "reason": reason}
     assert (case.output / "input.npz").exists() == (code == 0)
+
+
+def test_what_keeps_a_checkpoint_from_loading_is_told(tmp_path, monkeypatch, capsys):
+    case = Case(tmp_path)
+    damage(case, "code")
+    assert case.run(monkeypatch) == 12
+    assert "weights: UnpicklingError: " in capsys.readouterr().err
+
+
+def test_a_prompt_that_the_network_would_cut_is_refused(tmp_path, monkeypatch, capsys):
+    case = Case(tmp_path, prompts={"1": "liver", "2": "a lesion " * 12 + "of the liver", "instance_label": 0})
+    assert case.run(monkeypatch) == 10
+    assert last_line(capsys) == {"code": 10, "reason": "prompts_too_long"}
 
 
 def test_a_missing_tokenizer_is_told_and_a_missing_file_of_another_kind_is_unexpected(tmp_path, monkeypatch, capsys):
