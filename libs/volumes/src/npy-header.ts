@@ -26,7 +26,9 @@ export const NPY_PREFIX_BYTES = PREFIX_BYTES_V2;
 const VALUE = `'[<>|=]?[A-Za-z]\\d{0,4}'|True|False|\\([\\d, ]{0,128}\\)`;
 const PAIR = ` *'(descr|fortran_order|shape)' *: *(${VALUE}) *`;
 const HEADER = new RegExp(`^\\{${PAIR},${PAIR},${PAIR}(?:, *)?\\} *\\n$`);
-const SHAPE = /^\((?:|\d{1,10},|\d{1,10}(?:, ?\d{1,10})+,?)\)$/;
+/** Python knows no leading zeros. */
+const DIM = '(?:0|[1-9]\\d{0,9})';
+const SHAPE = new RegExp(`^\\((?:|${DIM},|${DIM}(?:, ?${DIM})+,?)\\)$`);
 
 /** Length of prefix and header text together, from the first `NPY_PREFIX_BYTES` bytes. Throws `npy_header`. */
 export function npyHeaderBytes(prefix: Buffer): number {

@@ -1,10 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 
 import { checkAffine } from './affine.ts';
 import { formatNpyHeader } from './npy-header.ts';
@@ -13,12 +10,11 @@ import { NO_GEOMETRY } from './settle-spacing.ts';
 import { rebuildInput } from './rebuild-input.ts';
 import { createFile } from './regular-file.ts';
 import { testPolicy } from './testing/npz-cases.ts';
+import { runPython } from './testing/python.ts';
 import { writeMaskNifti } from './write-mask-nifti.ts';
 import { writeMaskNpz } from './write-mask-npz.ts';
 import { openZip } from './zip-reader.ts';
 import { ZipWriter } from './zip-writer.ts';
-
-const SCRIPT = fileURLToPath(new URL('../testing/numpy_cases.py', import.meta.url));
 
 const geometries = [
   {
@@ -91,17 +87,7 @@ const geometries = [
   { name: 'unknown', affine: null, spacing: null, rigid: false },
 ];
 
-async function python(...args: readonly string[]): Promise<string> {
-  const interpreter = process.env['BPI_TEST_PYTHON'];
-  if (interpreter === undefined) {
-    throw new Error(
-      'Set BPI_TEST_PYTHON to a Python with numpy and nibabel: ' +
-        'python3 -m venv .venv && .venv/bin/pip install numpy nibabel, then BPI_TEST_PYTHON=.venv/bin/python',
-    );
-  }
-  const { stdout } = await promisify(execFile)(interpreter, [SCRIPT, ...args]);
-  return stdout;
-}
+const python = (...args: readonly string[]) => runPython(process.env['BPI_TEST_PYTHON'], 'numpy_cases.py', ...args);
 
 describe('real NumPy and nibabel', () => {
   let folder = '';

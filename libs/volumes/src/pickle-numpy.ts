@@ -3,9 +3,15 @@ import { VolumeError } from './volume-error.ts';
 
 const OBJECT_DTYPE = /^O[48]$/;
 const INTEGER_DTYPE = /^[iu]([1248])$/;
-const TEXT_DTYPE = /^U(\d{1,4})$/;
+const SINGLE_BYTE_DTYPE = /^[iu]1$/;
+const TEXT_DTYPE = /^U(0|[1-9]\d{0,3})$/;
+/** `numpy.dtype.flags` of objects and of text. Source: NPY_OBJECT_DTYPE_FLAGS and NPY_NEEDS_INIT in ndarraytypes.h. */
+const OBJECT_FLAGS = 63n;
+const TEXT_FLAGS = 8n;
 const UCS4_BYTES = 4;
 const CODE_POINT_MAX = 0x10ffff;
+const SURROGATE_MIN = 0xd800;
+const SURROGATE_MAX = 0xdfff;
 const DTYPE_STATE_VERSION = 3n;
 const ARRAY_STATE_VERSION = 1n;
 
@@ -82,12 +88,12 @@ function integerFrom(littleEndian: Uint8Array, isSigned: boolean): bigint {
   return isSigned ? BigInt.asIntN(littleEndian.length * 8, value) : value;
 }
 
-/** UCS-4 with trailing NULs as padding. Lone surrogates survive here; the rules for prompts refuse them. */
+/** UCS-4 with trailing NULs as padding. Surrogates are refused: Python keeps a pair apart, here it would become one letter. */
 function textFrom(bytes: Buffer, isBigEndian: boolean): string {
   const codePoints: number[] = [];
   for (let offset = 0; offset < bytes.length; offset += UCS4_BYTES) {
     const codePoint = isBigEndian ? bytes.readUInt32BE(offset) : bytes.readUInt32LE(offset);
-    if (codePoint > CODE_POINT_MAX) return refuse();
+    if (codePoint > CODE_POINT_MAX || (codePoint >= SURROGATE_MIN && codePoint <= SURROGATE_MAX)) return refuse();
     codePoints.push(codePoint);
   }
   // Not by /\0+$/: that starts anew at every NUL, and a pickle can have one text decoded thousands of times.
@@ -114,17 +120,33 @@ export function buildObject(target: PickleValue, state: PickleValue): void {
   return refuse();
 }
 
-/** `(3, '<', None, None, None, itemsize, alignment, flags)`. */
+/**
+ * `(3, '<', None, None, None, itemsize, alignment, flags)`. NumPy believes the last three, flags about references
+ * included, so they must be what it writes itself for this type.
+ */
 function buildDtype(dtype: PickledDtype, state: readonly PickleValue[]): void {
   const [version, byteOrder, ...rest] = state;
+  const expected = [null, null, null, ...layoutOf(dtype.code)];
   const isExpected =
     dtype.byteOrder === undefined &&
     state.length === 8 &&
     version === DTYPE_STATE_VERSION &&
-    rest.slice(0, 3).every((value) => value === null) &&
-    rest.slice(3).every((value) => typeof value === 'bigint');
-  if (!isExpected || (byteOrder !== '<' && byteOrder !== '>' && byteOrder !== '|')) return refuse();
+    rest.every((value, index) => value === expected[index]);
+  if (!isExpected || typeof byteOrder !== 'string' || !byteOrders(dtype.code).includes(byteOrder)) return refuse();
   dtype.byteOrder = byteOrder;
+}
+
+/** Item size, alignment and flags; -1 stands for "as the type has it". */
+function layoutOf(code: string): readonly bigint[] {
+  if (OBJECT_DTYPE.test(code)) return [-1n, -1n, OBJECT_FLAGS];
+  const textLength = TEXT_DTYPE.exec(code)?.[1];
+  if (textLength === undefined) return [-1n, -1n, 0n];
+  return [BigInt(Number(textLength) * UCS4_BYTES), BigInt(UCS4_BYTES), TEXT_FLAGS];
+}
+
+/** References and single bytes have no byte order. */
+function byteOrders(code: string): readonly string[] {
+  return OBJECT_DTYPE.test(code) || SINGLE_BYTE_DTYPE.test(code) ? ['|'] : ['<', '>'];
 }
 
 /** `(1, (), dtype('O'), False, [payload])`. */

@@ -9,7 +9,8 @@ import { VolumeError } from './volume-error.ts';
  * "calls" are the ones in pickle-numpy.ts. Opcodes: CPython Lib/pickletools.py.
  */
 const PICKLE_BYTES_MAX = 256 * 1024;
-const OPCODES_MAX = 50_000;
+/** Sixty-four prompts, all of them NumPy texts, need some four thousand. */
+const OPCODES_MAX = 16_000;
 const STACK_MAX = 4096;
 const MEMO_MAX = 20_000;
 const STRING_BYTES_MAX = 4096;
@@ -31,6 +32,7 @@ class PickleMachine {
   readonly memo = new Map<number, PickleValue>();
   frameEnd = 0;
   position = 0;
+  #decodedLength = 0;
   readonly #bytes: Buffer;
   readonly #utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -105,6 +107,15 @@ class PickleMachine {
   recall(key: number): void {
     const value = this.memo.get(key);
     this.push(value === undefined ? refuse() : value);
+  }
+
+  /** Texts and bytes that calls convert. NumPy writes each of them once, so all of them fit into the pickle. */
+  countDecoded(args: PickleValue): void {
+    if (args === null || typeof args !== 'object' || !('kind' in args) || args.kind !== 'tuple') refuse();
+    for (const item of args.items) {
+      if (typeof item === 'string' || Buffer.isBuffer(item)) this.#decodedLength += item.length;
+    }
+    if (this.#decodedLength > this.#bytes.length) refuse();
   }
 
   get remaining(): number {
@@ -205,6 +216,7 @@ function pushStackGlobal(machine: PickleMachine): void {
 function pushReduced(machine: PickleMachine): void {
   const args = machine.pop();
   const callee = machine.pop();
+  machine.countDecoded(args);
   machine.push(reduceCall(callee, args));
 }
 

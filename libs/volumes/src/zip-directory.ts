@@ -45,7 +45,9 @@ export async function locateDirectory(handle: FileHandle, fileBytes: number): Pr
   if (commentBytes !== 0) throw new VolumeError('zip_malformed');
 
   const before = tail.subarray(0, tail.length - END_BYTES);
-  const directory = readZip64End(before, fileBytes) ?? readEnd(end, fileBytes);
+  const zip64 = readZip64End(before, fileBytes);
+  if (zip64 !== undefined) checkEndAgrees(end, zip64);
+  const directory = zip64 ?? readEnd(end, fileBytes);
   if (directory.bytes > DIRECTORY_BYTES_MAX) throw new VolumeError('zip_too_many_members');
   return directory;
 }
@@ -63,6 +65,16 @@ function readEnd(end: Buffer, fileBytes: number): ZipDirectory {
   return directory;
 }
 
+/** Readers differ in which of the two records they believe: each number is the same, or says "look into the other one". */
+function checkEndAgrees(end: Buffer, { entryCount, bytes, start }: ZipDirectory): void {
+  const agrees =
+    end.readUInt32LE(4) === 0 && // both disk numbers
+    [8, 10].every((at) => [entryCount, UINT16_MAX].includes(end.readUInt16LE(at))) &&
+    [bytes, UINT32_MAX].includes(end.readUInt32LE(12)) &&
+    [start, UINT32_MAX].includes(end.readUInt32LE(16));
+  if (!agrees) throw new VolumeError('zip_malformed');
+}
+
 /** The zip64 records in front of the end record, or undefined when there are none. */
 function readZip64End(before: Buffer, fileBytes: number): ZipDirectory | undefined {
   if (before.length < ZIP64_LOCATOR_BYTES) return undefined;
@@ -77,7 +89,10 @@ function readZip64End(before: Buffer, fileBytes: number): ZipDirectory | undefin
     bytes: Number(record.readBigUInt64LE(40)),
     start: Number(record.readBigUInt64LE(48)),
   };
-  const locatorPointsHere = locator.readBigUInt64LE(8) === BigInt(recordStart) && locator.readUInt32LE(4) === 0;
+  const locatorPointsHere =
+    locator.readBigUInt64LE(8) === BigInt(recordStart) &&
+    locator.readUInt32LE(4) === 0 &&
+    locator.readUInt32LE(16) <= 1; // disks; some writers say 0
   const recordIsPlain =
     record.readUInt32LE(0) === ZIP64_END_SIGNATURE &&
     record.readBigUInt64LE(4) === BigInt(ZIP64_END_BYTES - 12) &&

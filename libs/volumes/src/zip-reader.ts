@@ -5,7 +5,7 @@ import { crc32, createInflateRaw } from 'node:zlib';
 import { fromFdPromise, parseExtraFields } from 'yauzl';
 import type { Entry, LocalFileHeader, ZipFile } from 'yauzl';
 
-import { openRegularFile, readRange, systemErrorCode } from './regular-file.ts';
+import { openRegularFile, readExactly, readRange, systemErrorCode } from './regular-file.ts';
 import { VolumeError } from './volume-error.ts';
 import { isZip64Marker, locateDirectory } from './zip-directory.ts';
 import type { ZipDirectory } from './zip-directory.ts';
@@ -33,6 +33,11 @@ const INFLATE_CHUNK_BYTES = 256 * 1024;
 const MEMBER_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,63}\.npy$/;
 
 const UNICODE_PATH_EXTRA_ID = 0x7075;
+const EXTRA_HEAD_BYTES = 4;
+/** "Disk number where file starts" within a directory entry. */
+const ENTRY_DISK_OFFSET = 34;
+/** 4.5 brought zip64. zipfile refuses what it does not know itself. */
+const VERSION_NEEDED_MAX = 45;
 const FLAG_DATA_DESCRIPTOR = 0x0008;
 const FLAG_UTF8_NAMES = 0x0800;
 /** Traditional encryption, strong encryption, masked headers. */
@@ -104,12 +109,15 @@ async function readMembers(handle: FileHandle, directory: ZipDirectory): Promise
     // The handle stays ours: yauzl closes its descriptor only when asked to, and it is never asked.
     fromFdPromise(handle.fd, { autoClose: false, decodeStrings: false, validateEntrySizes: false }),
   );
+  const entries = await readEntries(zip);
+  const entryBytes = await readExactly(handle, { start: directory.start, length: directory.bytes });
   const members = new Map<string, ZipMember>();
   const spans: Span[] = [];
   let directoryBytes = 0;
-  for (const entry of await readEntries(zip)) {
+  for (const entry of entries) {
     const name = memberName(entry);
     checkEntry(entry, directory);
+    checkDisk(entryBytes.subarray(directoryBytes));
     directoryBytes += CENTRAL_HEADER_BYTES + entry.fileNameLength + entry.extraFieldLength + entry.fileCommentLength;
     if (members.has(name)) throw new VolumeError('zip_duplicate_member');
     const local = await yauzlCall(zip.readLocalFileHeaderPromise(entry));
@@ -155,14 +163,22 @@ function checkEntry(entry: Entry, directory: ZipDirectory): void {
   if ((entry.generalPurposeBitFlag & ~(FLAG_DATA_DESCRIPTOR | FLAG_UTF8_NAMES)) !== 0) {
     throw new VolumeError('zip_malformed');
   }
-  if (entry.fileCommentLength !== 0 || entry.extraFields.some((field) => field.id !== ZIP64_EXTRA_ID)) {
+  if (entry.versionNeededToExtract > VERSION_NEEDED_MAX || entry.fileCommentLength !== 0) {
     throw new VolumeError('zip_malformed');
   }
+  checkExtras(entry.extraFields, entry.extraFieldLength);
   if (entry.compressionMethod === METHOD_STORED && entry.compressedSize !== entry.uncompressedSize) {
     throw new VolumeError('zip_size_mismatch');
   }
   if (entry.relativeOffsetOfLocalHeader + LOCAL_HEADER_BYTES > directory.start) throw new VolumeError('zip_malformed');
   if (entry.compressedSize > directory.start) throw new VolumeError('zip_size_mismatch');
+}
+
+/** The only field that yauzl does not tell: the disk on which a member begins. */
+function checkDisk(entryBytes: Buffer): void {
+  if (entryBytes.length < CENTRAL_HEADER_BYTES || entryBytes.readUInt16LE(ENTRY_DISK_OFFSET) !== 0) {
+    throw new VolumeError('zip_malformed');
+  }
 }
 
 function methodIsKnown(method: number): method is ZipMember['method'] {
@@ -187,7 +203,7 @@ function checkLocalHeader(entry: Entry, local: LocalFileHeader): void {
 /** Sizes of a local header. Its zip64 extra holds both, uncompressed first, whenever it is used (APPNOTE 4.5.3). */
 function localSizes(local: LocalFileHeader): { compressed: number; uncompressed: number } {
   const fields = parseExtras(local.extraField);
-  if (fields.some((field) => field.id !== ZIP64_EXTRA_ID)) throw new VolumeError('zip_malformed');
+  checkExtras(fields, local.extraField.length);
   const zip64 = fields[0]?.data;
   let cursor = 0;
   const resolve = (value: number): number => {
@@ -198,6 +214,14 @@ function localSizes(local: LocalFileHeader): { compressed: number; uncompressed:
   };
   const uncompressed = resolve(local.uncompressedSize);
   return { uncompressed, compressed: resolve(local.compressedSize) };
+}
+
+/** At most one zip64 extra: of several, readers take different ones. Nothing may be left over. */
+function checkExtras(fields: ReturnType<typeof parseExtraFields>, bytes: number): void {
+  const [only] = fields;
+  const expectedBytes = only === undefined ? 0 : EXTRA_HEAD_BYTES + only.data.length;
+  const isExpected = fields.length <= 1 && (only === undefined || only.id === ZIP64_EXTRA_ID);
+  if (!isExpected || bytes !== expectedBytes) throw new VolumeError('zip_malformed');
 }
 
 function parseExtras(extra: Buffer): ReturnType<typeof parseExtraFields> {

@@ -23,3 +23,26 @@ export function objectScalar(value: Buffer, end: Buffer = ascii('atb.')): Buffer
 export function dict(...entries: readonly (readonly [Buffer, Buffer])[]): Buffer {
   return Buffer.concat([ascii('}('), ...entries.flat(), ascii('u')]);
 }
+
+/** The opcodes of a dtype as NumPy pickles it; what isn't given is that of `O8`. */
+export function dtypeOpcodes(
+  code: string,
+  state: {
+    readonly byteOrder?: string;
+    readonly itemBytes?: number;
+    readonly alignment?: number;
+    readonly flags?: number;
+    readonly twice?: boolean;
+  },
+): Buffer {
+  const int32 = (value: number) => Buffer.concat([ascii('J'), uint32(value >>> 0)]);
+  const build = Buffer.concat([
+    ascii('(K\x03'),
+    unicode(state.byteOrder ?? '|'),
+    ascii('NNN'),
+    ...[state.itemBytes ?? -1, state.alignment ?? -1, state.flags ?? 63].map(int32),
+    ascii('tb'),
+  ]);
+  const made = Buffer.concat([ascii('cnumpy\ndtype\n'), unicode(code), ascii('\x89\x88\x87R'), build]);
+  return state.twice === true ? Buffer.concat([made, build]) : made;
+}

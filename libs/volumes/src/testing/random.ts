@@ -27,3 +27,30 @@ export function mutate(bytes: Buffer, random: () => number): Buffer {
   }
   return mutant;
 }
+
+/** An integer from 0 to `count - 1`. */
+export function below(random: () => number, count: number): number {
+  return Math.floor(random() * count);
+}
+
+/** One of the items; throws when there are none. */
+export function pick<T>(random: () => number, items: readonly T[]): T {
+  const item = items[below(random, items.length)];
+  if (item === undefined) throw new RangeError('nothing to pick from');
+  return item;
+}
+
+/** Removes, repeats, swaps or replaces some of `parts` in place; `invent` makes a part from nothing or from an old one. */
+export function shuffleParts<T>(parts: T[], random: () => number, invent: (old: T | undefined) => T): void {
+  const at = below(random, parts.length);
+  const part = parts[at];
+  const kind = random();
+  if (part === undefined || kind < 0.15) parts.splice(at, 0, invent(undefined));
+  else if (kind < 0.3) parts.splice(at, 1);
+  else if (kind < 0.4) parts.splice(below(random, parts.length), 0, part);
+  else if (kind < 0.5) {
+    const other = below(random, parts.length);
+    parts[at] = parts[other] ?? part;
+    parts[other] = part;
+  } else parts[at] = invent(part);
+}

@@ -4,6 +4,8 @@ import { crc32, deflateRawSync } from 'node:zlib';
 export type RawMember = {
   readonly name: string;
   readonly content: Buffer;
+  /** "Version needed to extract" of the directory entry. */
+  readonly version?: number;
   readonly method?: number;
   readonly flags?: number;
   readonly crc?: number;
@@ -119,7 +121,8 @@ function centralHeader(member: RawMember, fields: Buffer, offset: number): Buffe
   return Buffer.concat([
     Buffer.from('PK\x01\x02', 'latin1'),
     uint16(20),
-    fields,
+    uint16(member.version ?? 20),
+    fields.subarray(2),
     uint16(name.length),
     uint16(extra.length),
     uint16(comment.length),
@@ -129,6 +132,11 @@ function centralHeader(member: RawMember, fields: Buffer, offset: number): Buffe
     extra,
     comment,
   ]);
+}
+
+/** One field of an extra area. */
+export function extraField(id: number, data: Buffer): Buffer {
+  return Buffer.concat([uint16(id), uint16(data.length), data]);
 }
 
 export function uint16(value: number): Buffer {
