@@ -5,6 +5,8 @@ import { HealthController, type ReadinessCheck } from './health.controller.ts';
 import { InferController } from './infer.controller.ts';
 import type { Intake } from './infer/intake.ts';
 import { JobsController } from './jobs.controller.ts';
+import { ListController } from './list.controller.ts';
+import { LogsController } from './logs.controller.ts';
 import { MethodController } from './method.controller.ts';
 import { ModelsController } from './models.controller.ts';
 import type { ApiPorts } from './ports.ts';
@@ -30,6 +32,8 @@ export class AppModule {
       controllers: [
         InferController,
         JobsController,
+        ListController,
+        LogsController,
         ResultsController,
         ModelsController,
         HealthController,

@@ -50,6 +50,10 @@ async function answers(): Promise<{ texts: string[]; accepted: number }> {
     ['GET', `/result/${NAME}/${NAME}`, {}],
     ['GET', `/models/${NAME}`, {}],
     ['DELETE', `/models/${NAME}`, {}],
+    ['DELETE', `/jobs/${NAME}`, {}],
+    ['GET', `/jobs?status=${NAME}&${NAME}=1&cursor=${NAME}`, {}],
+    ['GET', `/jobs?model=${NAME}`, {}],
+    ['GET', `/jobs/${NAME}/logs?tail=${NAME}&${NAME}=1`, {}],
     ['GET', '/models', { Authorization: `Bearer ${NAME}` }],
     ['POST', '/infer', { 'Content-Type': `multipart/${NAME}` }],
     ['POST', '/infer', { 'Content-Type': 'multipart/form-data; boundary=x', 'Idempotency-Key': `${NAME} ` + NAME }],
@@ -81,7 +85,7 @@ describe('a name that a client planted', () => {
     texts.push(await rawAnswer(head('GET', '/models', [`X-Long: ${NAME.repeat(3_000)}`])));
     for (const text of texts) expect(text).not.toContain(NAME);
     // One line per request that reached the application, none lost to a field of the wrong shape.
-    await until(() => api.logLines.filter((line) => line.includes('"http.request"')).length === 25);
+    await until(() => api.logLines.filter((line) => line.includes('"http.request"')).length === 29);
     expect(api.logLines.filter((line) => line.includes('"dropped"'))).toEqual([]);
     expect(api.logLines.join('\n')).not.toContain(NAME);
     const files = await readdir(api.dataDir, { recursive: true });

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Controller, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { isJobId, isTerminal, type Log, type StatusBody } from '@bpi/job-contract';
-import { cancelJob, type Clock, type StoredJob } from '@bpi/jobs';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
+import { isJobId, isTerminal, type DeletionBody, type Log, type StatusBody } from '@bpi/job-contract';
+import { cancelJob, deleteJob, type Clock, type StoredJob } from '@bpi/jobs';
 import { isNotModified } from './http/entity-tag.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { callerOf, contextOf } from './http/request-context.ts';
@@ -51,12 +51,28 @@ export class JobsController {
     if (!isJobId(id)) throw new ProblemError('not_found');
     const result = await cancelJob(this.#ports, { jobId: id, clientId: caller.clientId, nowMs });
     if (result.kind === 'not_found') throw new ProblemError('not_found');
+    if (result.kind === 'gone') throw new ProblemError('gone');
     if (result.kind === 'ended') throw new ProblemError('already_ended');
     const { requestId } = contextOf(req);
     await this.#ports.clients.audit({ atMs: nowMs, ...caller, action: 'cancel', jobId: id, requestId });
     this.#log('job.cancel', { jobId: id, clientId: caller.clientId });
     const stored = await this.#ports.store.get(id);
     return this.#bodyOf(stored ?? { job: result.job, progress: null });
+  }
+
+  /** Cancels first if needed; the files go as soon as no task can write any more. */
+  @Delete('jobs/:job_id')
+  @HttpCode(202)
+  async delete(@Param('job_id') id: string, @Req() req: Request): Promise<DeletionBody> {
+    const caller = callerOf(req);
+    const nowMs = this.#clock.nowMs();
+    if (!isJobId(id)) throw new ProblemError('not_found');
+    const result = await deleteJob(this.#ports, { jobId: id, clientId: caller.clientId, nowMs });
+    if (result.kind === 'not_found') throw new ProblemError('not_found');
+    const { requestId } = contextOf(req);
+    await this.#ports.clients.audit({ atMs: nowMs, ...caller, action: 'delete', jobId: id, requestId });
+    this.#log('job.delete', { jobId: id, clientId: caller.clientId });
+    return { job_id: id, deletion: 'requested' };
   }
 
   async #bodyOf(stored: StoredJob): Promise<StatusBody> {

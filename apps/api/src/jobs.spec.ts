@@ -124,6 +124,8 @@ describe('a job of somebody else', () => {
         ['GET', `/result/${id}`],
         ['GET', `/result/${id}/pred_mask.npz`],
         ['POST', `/jobs/${id}/cancel`],
+        ['DELETE', `/jobs/${id}`],
+        ['GET', `/jobs/${id}/logs`],
       ];
       for (const [method, path] of calls) {
         const response = await fetch(api.url + path, { method, headers: { authorization } });
@@ -132,6 +134,6 @@ describe('a job of somebody else', () => {
         expect(instance).toBe(response.headers.get('x-request-id'));
       }
     }
-    expect((await api.ports.store.get(jobId))?.job.cancelRequestedAtMs).toBeNull();
+    expect((await api.ports.store.get(jobId))?.job).toMatchObject({ cancelRequestedAtMs: null, deletion: null });
   });
 });

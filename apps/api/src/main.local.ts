@@ -39,7 +39,11 @@ async function main(): Promise<void> {
   const api = await startApi(
     {
       ports: {
-        store: new SqliteJobStore(database, { pools, dataRoot: dataDir }),
+        store: new SqliteJobStore(database, {
+          pools,
+          dataRoot: dataDir,
+          onUnreadable: (jobId) => log('record.unreadable', { jobId }),
+        }),
         queue: new SqliteJobQueue(database, systemClock),
         objects: new FsObjectStore(dataDir),
         clients,

@@ -32,6 +32,7 @@ async function main(): Promise<void> {
     store: new DynamoJobStore(clients.dynamo, {
       tableName: config.JOBS_TABLE,
       pools: Object.fromEntries(config.POOLS),
+      onUnreadable: (jobId) => log('record.unreadable', { jobId }),
     }),
     queue: new SqsJobQueue({
       client: clients.sqs,

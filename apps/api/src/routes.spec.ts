@@ -5,6 +5,8 @@ import type { ModelManifest } from '@bpi/job-contract';
 import { HealthController } from './health.controller.ts';
 import { InferController } from './infer.controller.ts';
 import { JobsController } from './jobs.controller.ts';
+import { ListController } from './list.controller.ts';
+import { LogsController } from './logs.controller.ts';
 import { ROUTE_METHODS } from './method.controller.ts';
 import { ModelsController } from './models.controller.ts';
 import { ResultsController } from './results.controller.ts';
@@ -12,6 +14,16 @@ import { leftovers, problemOf, startTestApi, until, type TestApi } from './testi
 import { usualNpz } from './testing/npz.ts';
 import { TEST_MODELS } from './testing/test-models.ts';
 import { BODY_END, FILE_PART_HEAD, head, inferHead, RawConnection } from './testing/raw-http.ts';
+
+const CONTROLLERS = [
+  InferController,
+  JobsController,
+  ListController,
+  LogsController,
+  ResultsController,
+  ModelsController,
+  HealthController,
+];
 
 let api: TestApi | null = null;
 afterEach(async () => {
@@ -22,13 +34,14 @@ afterEach(async () => {
 describe('the routes', () => {
   it('are those of the table of methods', () => {
     const declared: Record<string, string> = {};
-    for (const controller of [InferController, JobsController, ResultsController, ModelsController, HealthController]) {
+    for (const controller of CONTROLLERS) {
       const prefix: string = Reflect.getMetadata('path', controller);
       for (const name of Object.getOwnPropertyNames(controller.prototype)) {
         const handler: unknown = Reflect.get(controller.prototype, name);
         if (name === 'constructor' || typeof handler !== 'function' || !Reflect.hasMetadata('path', handler)) continue;
         const path = [prefix, Reflect.getMetadata('path', handler)].filter((part) => part !== '/').join('/');
-        declared[`/${path}`] = Reflect.getMetadata('method', handler) === RequestMethod.POST ? 'POST' : 'GET, HEAD';
+        const method: RequestMethod = Reflect.getMetadata('method', handler);
+        declared[`/${path}`] = method === RequestMethod.GET ? 'GET, HEAD' : String(RequestMethod[method]);
       }
     }
     expect(declared).toEqual(ROUTE_METHODS);

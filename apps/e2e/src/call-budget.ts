@@ -13,8 +13,11 @@ const PRICES = {
 export const JOB_ITEM_BYTES_MAX = 4 * 1024;
 
 const jobItemUnits = JOB_ITEM_BYTES_MAX / 1024;
-/** A transaction costs twice what its items do: the job, and a claim or a pool of at most 1 KiB; the index once more. */
-const TRANSACTION_UNITS = 2 * (jobItemUnits + 1) + 1;
+/**
+ * A transaction costs twice what its items do: the job, and at most two of at most 1 KiB (a claim and what lists the job for
+ * its client, or a pool); the index once more.
+ */
+const TRANSACTION_UNITS = 2 * (jobItemUnits + 2) + 1;
 
 type Line = { max: number; usd: number; why: string };
 
@@ -28,7 +31,7 @@ export const CALLS_PER_JOB: Readonly<Record<string, Line>> = {
   'dynamodb:TransactWriteItems': {
     max: 3,
     usd: TRANSACTION_UNITS * PRICES.writeUnit,
-    why: 'create with its key, claim with its slot, publish with its slot',
+    why: 'create with its key and its place in the list, claim with its slot, publish with its slot',
   },
   'dynamodb:UpdateItem': { max: 6, usd: jobItemUnits * PRICES.writeUnit, why: 'task seen, started, progress' },
   'ecs:DescribeTasks': { max: 14, usd: 0, why: 'a look at the task for each of its events' },

@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { openPlatformDatabase, type PlatformDatabase } from './platform-database.ts';
+import { SCHEMA_STEPS } from './platform-schema.ts';
 
 const PUT_KEY = "INSERT INTO api_keys (key_id, client_id, digest, created_at_ms) VALUES (?, 'clinic', 'd', 1)";
 const COUNT_KEYS = 'SELECT count(*) AS n FROM api_keys';
@@ -21,6 +23,16 @@ describe('platform database', () => {
     database.close();
     await rm(folder, { recursive: true });
   });
+
+  /** The database as it was before this step of the schema, counted from 1. */
+  function openedBefore(step: number): DatabaseSync {
+    database.close();
+    for (const file of [path, `${path}-wal`, `${path}-shm`]) rmSync(file, { force: true });
+    const raw = new DatabaseSync(path);
+    for (const sql of SCHEMA_STEPS.slice(0, step - 1)) raw.exec(sql);
+    raw.exec(`PRAGMA user_version = ${step - 1}`);
+    return raw;
+  }
 
   const pragma = (name: string) => Object.values(database.sql(`PRAGMA ${name}`).get() ?? {})[0];
   const keyCount = () => database.sql(COUNT_KEYS).get()?.['n'];
@@ -47,13 +59,11 @@ describe('platform database', () => {
   });
 
   it('gives attempts of an older schema the pool of their job', () => {
-    database.close();
-    const raw = new DatabaseSync(path);
+    const raw = openedBefore(2);
     const record = { pool: 'gpu', attempt: { epoch: 2 }, endedAttempts: [{ epoch: 1 }] };
     const put = raw.prepare("INSERT INTO jobs VALUES (?, 'c', 1, 'gpu', 'failed', 2, 5, 0, ?, NULL, NULL, NULL, NULL)");
     put.run('retried', JSON.stringify(record));
     put.run('never-claimed', JSON.stringify({ pool: 'cpu', attempt: null, endedAttempts: [] }));
-    raw.exec('PRAGMA user_version = 1');
     raw.close();
     database = openPlatformDatabase(path);
     const read = (jobId: string): unknown =>
@@ -64,6 +74,19 @@ describe('platform database', () => {
       endedAttempts: [{ epoch: 1, pool: 'gpu' }],
     });
     expect(read('never-claimed')).toEqual({ pool: 'cpu', attempt: null, endedAttempts: [] });
+  });
+
+  it('lists the jobs of an older schema, by the ids that their clients gave them', () => {
+    const raw = openedBefore(3);
+    const put = raw.prepare("INSERT INTO jobs VALUES (?, 'c', 1, 'cpu', 'queued', 0, 1, 1, ?, NULL, NULL, NULL, NULL)");
+    put.run('named', JSON.stringify({ externalJobId: 'scan 7', attempt: null, endedAttempts: [] }));
+    put.run('nameless', JSON.stringify({ externalJobId: null, attempt: null, endedAttempts: [] }));
+    raw.close();
+    database = openPlatformDatabase(path);
+    expect(database.sql('SELECT job_id, listed, external_job_id FROM jobs ORDER BY job_id').all()).toEqual([
+      { job_id: 'named', listed: 1, external_job_id: 'scan 7' },
+      { job_id: 'nameless', listed: 1, external_job_id: null },
+    ]);
   });
 
   it('refuses a schema newer than it knows, and leaves it as it is', () => {

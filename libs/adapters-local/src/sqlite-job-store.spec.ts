@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { jobIdSchema, type JobRecord } from '@bpi/job-contract';
 import { newJob, transition, type JobEvent } from '@bpi/jobs';
 import { openPlatformDatabase, type PlatformDatabase } from './platform-database.ts';
-import { LIST_ACTIVE, SqliteJobStore } from './sqlite-job-store.ts';
+import { LIST_ACTIVE, LIST_EXTERNAL, LIST_OWN, SqliteJobStore } from './sqlite-job-store.ts';
 
 const CLAIMED: JobEvent = { type: 'claimed', pool: 'cpu', definition: null, atMs: 1 };
 const STARTED: JobEvent = { type: 'started', task: 't', atMs: 2 };
@@ -130,11 +130,51 @@ describe('SqliteJobStore', () => {
     expect(database.sql('SELECT count(*) AS n FROM idempotency').get()).toEqual({ n: 1 });
   });
 
-  it('finds active jobs by their own index, without sorting', () => {
-    const plan = database
-      .sql(`EXPLAIN QUERY PLAN ${LIST_ACTIVE}`)
-      .all(0, '', 10)
-      .map((row) => String(row['detail']));
-    expect(plan).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_active/)]);
+  it('finds the jobs of every list by an index of its own, without sorting', () => {
+    const planOf = (sql: string, ...given: (string | number)[]) =>
+      database
+        .sql(`EXPLAIN QUERY PLAN ${sql}`)
+        .all(...given)
+        .map((row) => String(row['detail']));
+    expect(planOf(LIST_ACTIVE, 0, '', 10)).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_active/)]);
+    expect(planOf(LIST_OWN, 'c', 9, '', 10)).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_client/)]);
+    expect(planOf(LIST_EXTERNAL, 'c', 'x', 9, '', 10)).toEqual([
+      expect.stringMatching(/^SEARCH jobs USING INDEX jobs_external/),
+    ]);
+  });
+
+  it('writes no word of a job that is deleted, so that its folder does not come back', async () => {
+    await store.create({ ...job, externalJobId: 'Mustermann' }, null);
+    const asked = transition({ ...job, externalJobId: 'Mustermann' }, { type: 'deleteRequested', atMs: 1 });
+    expect(await store.save(asked)).toBe('saved');
+    const over = transition(asked.after, { type: 'failed', code: 'cancelled', atMs: 2 });
+    expect(await store.save(over)).toBe('saved');
+    await rm(join(folder, 'jobs', job.jobId), { recursive: true });
+    expect(await store.save(transition(over.after, { type: 'deleted', atMs: 3 }))).toBe('saved');
+    expect(await readdir(join(folder, 'jobs'))).toEqual([]);
+    expect(JSON.stringify(database.sql('SELECT * FROM jobs').all())).not.toContain('Mustermann');
+    // Out of the index of its client's list, however many tombstones there are.
+    expect(database.sql('SELECT listed, external_job_id FROM jobs').get()).toEqual({
+      listed: 0,
+      external_job_id: null,
+    });
+  });
+
+  it('leaves a record of a newer release out of a client’s list, and tells of it', async () => {
+    const unreadable: string[] = [];
+    const onUnreadable = (jobId: string) => unreadable.push(jobId);
+    const tolerant = new SqliteJobStore(database, { pools: { cpu: 1 }, dataRoot: folder, onUnreadable });
+    const ids = [1, 2].map((n) => jobIdSchema.parse(`00000000-0000-4000-8000-00000000000${n}`));
+    for (const jobId of ids) await store.create({ ...job, jobId }, null);
+    database.sql("UPDATE jobs SET record = json_set(record, '$.next', 1) WHERE job_id = ?").run(ids[1] ?? '');
+    await expect(store.list({ clientId: 'clinic', limit: 5 })).rejects.toThrow();
+    const { jobs, next } = await tolerant.list({ clientId: 'clinic', limit: 5 });
+    expect([jobs.map((one) => one.job.jobId), next, unreadable]).toEqual([[ids[0]], null, [ids[1]]]);
+  });
+
+  it('reads a record of the release before deletions', async () => {
+    await store.create(job, null);
+    database.sql("UPDATE jobs SET record = json_remove(record, '$.deletion')").run();
+    expect((await store.get(job.jobId))?.job).toEqual(job);
   });
 });

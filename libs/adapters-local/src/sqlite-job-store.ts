@@ -1,5 +1,6 @@
 import {
   holdsSlot,
+  jobIdSchema,
   jobRecordSchema,
   LIMITS,
   progressSchema,
@@ -9,11 +10,15 @@ import {
 } from '@bpi/job-contract';
 import {
   assertChange,
+  fillPage,
   isActive,
   type Change,
   type CreateResult,
   type IdempotencyClaim,
+  type JobPage,
+  type JobPosition,
   type JobStore,
+  type ListAsk,
   type Room,
   type SaveResult,
   type StoredJob,
@@ -26,9 +31,11 @@ export type SqliteJobStoreOptions = {
   pools: Readonly<Record<string, number>>;
   /** The ObjectStore's folder: `jobs/{id}/status.txt` is shown there. */
   dataRoot: string;
-  /** `listActive` tells it of a record that cannot be read and leaves that out. Without it such a record is an error. */
+  /** `listActive` and `list` tell it of a record that cannot be read and leave that out. Without it such a record is an error. */
   onUnreadable?: (jobId: string) => void;
 };
+
+type Row = Record<string, unknown>;
 
 /** Expired idempotency claims removed by one create: more than one adds, so they cannot pile up. */
 const EXPIRED_CLAIMS_PER_CREATE = 10;
@@ -43,12 +50,14 @@ const DROP_EXPIRED_CLAIMS = `
     (SELECT key_digest FROM idempotency WHERE expires_at_ms <= ?
      ORDER BY expires_at_ms LIMIT ${EXPIRED_CLAIMS_PER_CREATE})`;
 const INSERT_JOB = `
-  INSERT INTO jobs (job_id, client_id, created_at_ms, pool, phase, epoch, version, active, record)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
-const FIND_JOB = `
-  SELECT record, progress_epoch, progress_fraction, progress_step, progress_at_ms FROM jobs WHERE job_id = ?`;
+  INSERT INTO jobs (job_id, client_id, external_job_id, created_at_ms, pool, phase, epoch, version, active, record)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+const STORED_JOB = 'record, progress_epoch, progress_fraction, progress_step, progress_at_ms';
+const FIND_JOB = `SELECT ${STORED_JOB} FROM jobs WHERE job_id = ?`;
 const FIND_VERSION = 'SELECT version FROM jobs WHERE job_id = ?';
-const UPDATE_JOB = 'UPDATE jobs SET phase = ?, epoch = ?, version = ?, active = ?, record = ? WHERE job_id = ?';
+const UPDATE_JOB = `
+  UPDATE jobs SET phase = ?, epoch = ?, version = ?, active = ?, listed = ?, external_job_id = ?, record = ?
+  WHERE job_id = ?`;
 const UPDATE_PROGRESS = `
   UPDATE jobs SET progress_epoch = ?1, progress_fraction = ?2, progress_step = ?3, progress_at_ms = ?4
   WHERE job_id = ?5 AND epoch = ?1 AND phase IN ('launching', 'running')
@@ -62,6 +71,16 @@ export const LIST_ACTIVE = `
   SELECT record, created_at_ms, job_id FROM jobs
   WHERE active = 1 AND (created_at_ms, job_id) > (?, ?)
   ORDER BY created_at_ms, job_id LIMIT ?`;
+/** By client, then behind which job and how many. Exported as above. */
+export const LIST_OWN = `
+  SELECT job_id, created_at_ms, ${STORED_JOB} FROM jobs
+  WHERE client_id = ? AND listed = 1 AND (created_at_ms, job_id) < (?, ?)
+  ORDER BY created_at_ms DESC, job_id DESC LIMIT ?`;
+/** By client and its own id of the job, then as above. */
+export const LIST_EXTERNAL = `
+  SELECT job_id, created_at_ms, ${STORED_JOB} FROM jobs
+  WHERE client_id = ? AND external_job_id = ? AND listed = 1 AND (created_at_ms, job_id) < (?, ?)
+  ORDER BY created_at_ms DESC, job_id DESC LIMIT ?`;
 
 /** The truth about jobs in `platform.db`. Records are checked when they are read: the file is a border of trust. */
 export class SqliteJobStore implements JobStore {
@@ -85,7 +104,7 @@ export class SqliteJobStore implements JobStore {
       if (earlier !== null) return earlier;
       this.#database
         .sql(INSERT_JOB)
-        .run(job.jobId, job.clientId, job.createdAtMs, job.pool, job.phase, 0, job.version, activeFlag(job), record);
+        .run(...identityOf(job), job.createdAtMs, job.pool, job.phase, 0, job.version, activeFlag(job), record);
       if (claim !== null) {
         this.#database.sql(PUT_CLAIM).run(claim.keyDigest, claim.fingerprint, job.jobId, claim.expiresAtMs);
         this.#database.sql(DROP_EXPIRED_CLAIMS).run(job.createdAtMs);
@@ -114,8 +133,18 @@ export class SqliteJobStore implements JobStore {
       this.#assertSlotMatchesPhase(after);
       this.#database
         .sql(UPDATE_JOB)
-        .run(after.phase, after.attempt?.epoch ?? 0, after.version, activeFlag(after), record, after.jobId);
-      writeStatusFile(this.#dataRoot, after);
+        .run(
+          after.phase,
+          after.attempt?.epoch ?? 0,
+          after.version,
+          activeFlag(after),
+          after.deletion === null ? 1 : 0,
+          after.externalJobId,
+          record,
+          after.jobId,
+        );
+      // The folder of a job that is deleted goes, and no word may bring it back.
+      if (after.deletion === null) writeStatusFile(this.#dataRoot, after);
       return 'saved';
     });
   }
@@ -134,12 +163,22 @@ export class SqliteJobStore implements JobStore {
       // A page is short only at the end: what cannot be read must not look like it.
       const wanted = page.limit - jobs.length;
       const rows = await this.#database.read(() => this.#database.sql(LIST_ACTIVE).all(createdAtMs, jobId, wanted));
-      jobs.push(...rows.flatMap((row) => this.#readable(row)));
+      jobs.push(...rows.flatMap((row) => this.#readable(row, recordOf) ?? []));
       const last = rows.at(-1);
       if (last === undefined || rows.length < wanted || jobs.length === page.limit) return jobs;
       createdAtMs = Number(last['created_at_ms']);
       jobId = String(last['job_id']);
     }
+  }
+
+  async list(ask: ListAsk): Promise<JobPage> {
+    return fillPage(ask, async (before, count) => {
+      const rows = await this.#database.read(() => this.#older(ask, before, count));
+      return rows.map((row) => {
+        const at = { createdAtMs: Number(row['created_at_ms']), jobId: jobIdSchema.parse(row['job_id']) };
+        return { at, stored: this.#readable(row, storedJobOf) };
+      });
+    });
   }
 
   async room(pool: string): Promise<Room> {
@@ -163,15 +202,14 @@ export class SqliteJobStore implements JobStore {
 
   #find(jobId: string): StoredJob | null {
     const row = this.#database.sql(FIND_JOB).get(jobId);
-    if (row === undefined) return null;
-    const job = parseRecord(row['record']);
-    if (row['progress_epoch'] === null || row['progress_epoch'] !== job.attempt?.epoch) return { job, progress: null };
-    const progress = progressSchema.parse({
-      fraction: row['progress_fraction'],
-      step: row['progress_step'],
-      atMs: row['progress_at_ms'],
-    });
-    return { job, progress };
+    return row === undefined ? null : storedJobOf(row);
+  }
+
+  #older({ clientId, externalJobId }: ListAsk, before: JobPosition | null, count: number): Row[] {
+    const behind = [before?.createdAtMs ?? Number.MAX_SAFE_INTEGER, before?.jobId ?? '', count] as const;
+    return externalJobId === undefined
+      ? this.#database.sql(LIST_OWN).all(clientId, ...behind)
+      : this.#database.sql(LIST_EXTERNAL).all(clientId, externalJobId, ...behind);
   }
 
   #mustFind(jobId: string): JobRecord {
@@ -186,13 +224,14 @@ export class SqliteJobStore implements JobStore {
     if (holds !== holdsSlot(job.phase)) throw new Error('the slots held do not match the phases of the jobs');
   }
 
-  #readable(row: Record<string, unknown>): JobRecord[] {
+  /** Null for a row that cannot be read. */
+  #readable<T>(row: Row, parse: (row: Row) => T): T | null {
     try {
-      return [parseRecord(row['record'])];
+      return parse(row);
     } catch (error) {
       if (this.#onUnreadable === undefined) throw error;
       this.#onUnreadable(String(row['job_id']));
-      return [];
+      return null;
     }
   }
 
@@ -217,6 +256,21 @@ function recordText(job: JobRecord): string {
   return text;
 }
 
-function parseRecord(text: unknown): JobRecord {
-  return jobRecordSchema.parse(JSON.parse(String(text)));
+function identityOf({ jobId, clientId, externalJobId }: JobRecord): [string, string, string | null] {
+  return [jobId, clientId, externalJobId];
+}
+
+function recordOf(row: Row): JobRecord {
+  return jobRecordSchema.parse(JSON.parse(String(row['record'])));
+}
+
+function storedJobOf(row: Row): StoredJob {
+  const job = recordOf(row);
+  if (row['progress_epoch'] === null || row['progress_epoch'] !== job.attempt?.epoch) return { job, progress: null };
+  const progress = progressSchema.parse({
+    fraction: row['progress_fraction'],
+    step: row['progress_step'],
+    atMs: row['progress_at_ms'],
+  });
+  return { job, progress };
 }

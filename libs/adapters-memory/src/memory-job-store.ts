@@ -1,11 +1,14 @@
 import { holdsSlot, LIMITS, progressSchema, type JobId, type JobRecord, type Progress } from '@bpi/job-contract';
 import {
   assertChange,
+  fillPage,
   isActive,
   type Change,
   type CreateResult,
   type IdempotencyClaim,
+  type JobPage,
   type JobStore,
+  type ListAsk,
   type Room,
   type SaveResult,
   type StoredJob,
@@ -61,9 +64,7 @@ export class MemoryJobStore implements JobStore {
 
   async get(jobId: JobId): Promise<StoredJob | null> {
     const row = this.#rows.get(jobId);
-    if (row === undefined) return null;
-    const current = row.progress !== null && row.progress.epoch === row.job.attempt?.epoch;
-    return { job: row.job, progress: current ? row.progress.value : null };
+    return row === undefined ? null : storedJobOf(row);
   }
 
   async save(change: Change): Promise<SaveResult> {
@@ -100,6 +101,17 @@ export class MemoryJobStore implements JobStore {
       .slice(0, limit);
   }
 
+  async list(ask: ListAsk): Promise<JobPage> {
+    const own = [...this.#rows.values()].filter(({ job }) => job.clientId === ask.clientId);
+    const newestFirst = own.sort((a, b) => compareAge(b.job, a.job));
+    return fillPage(ask, async (before, count) =>
+      newestFirst
+        .filter(({ job }) => before === null || compareAge(job, before) < 0)
+        .slice(0, count)
+        .map((row) => ({ at: positionOf(row.job), stored: storedJobOf(row) })),
+    );
+  }
+
   async room(pool: string): Promise<Room> {
     return { slots: this.#slots(pool), free: Math.max(0, this.#free(pool)) };
   }
@@ -119,6 +131,15 @@ export class MemoryJobStore implements JobStore {
     for (const holder of this.#holders.values()) if (holder === pool) held += 1;
     return this.#slots(pool) - held;
   }
+}
+
+function storedJobOf({ job, progress }: Row): StoredJob {
+  const current = progress !== null && progress.epoch === job.attempt?.epoch;
+  return { job, progress: current ? progress.value : null };
+}
+
+function positionOf({ createdAtMs, jobId }: JobRecord): Age {
+  return { createdAtMs, jobId };
 }
 
 type Age = { createdAtMs: number; jobId: JobId };

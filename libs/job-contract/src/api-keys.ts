@@ -14,7 +14,16 @@ export const apiKeyRecordSchema = z.strictObject({
 });
 export type ApiKeyRecord = z.infer<typeof apiKeyRecordSchema>;
 
-export const AUDIT_ACTIONS = ['submit', 'cancel', 'result.read', 'key.create', 'key.revoke', 'auth.refused'] as const;
+export const AUDIT_ACTIONS = [
+  'submit',
+  'cancel',
+  'delete',
+  'result.read',
+  'logs.read',
+  'key.create',
+  'key.revoke',
+  'auth.refused',
+] as const;
 
 /** An entry of the append-only audit trail: ids and words of ours, nothing else. */
 export const auditEventSchema = z.strictObject({

@@ -21,6 +21,8 @@ export const LIMITS = {
   /** What a model may leave in its output folder, measured while it runs. */
   outputBytesMax: 2_000 * MiB,
   modelLogBytesMax: 1 * MiB,
+  /** Lines of a model's log that one request may ask for. */
+  logTailLinesMax: 10_000,
   progressBytesMax: 1 * MiB,
   /** A model's `metrics.json`: a line per prompt, and some numbers. */
   metricsBytesMax: 64 * KiB,
@@ -29,6 +31,9 @@ export const LIMITS = {
   jobFileBytesMax: 512 * KiB,
   /** Attempts a record remembers and may have at all, whatever the causes. */
   attemptsMax: 60,
+  /** Jobs on one page of a list, and records looked at for one page: a page may be short and not be the last. */
+  listPageJobsMax: 100,
+  listScanJobsMax: 200,
   /** A job's record as JSON. */
   recordBytesMax: 64 * KiB,
 } as const;

@@ -43,6 +43,9 @@ export const LOG_EVENTS = {
   },
   'job.intent': { ...attempt, code: word },
   'job.cancel': { ...job, clientId: id },
+  'job.delete': { ...job, clientId: id },
+  /** A deleted job's files were removed; `last`: nothing is to follow. */
+  'job.erased': { ...job, last: z.boolean() },
   'task.launched': { ...attempt, task, durationMs: count },
   'task.refused': { ...attempt, code: word },
   'task.stopping': { ...attempt, mode: word },
@@ -59,7 +62,7 @@ export const LOG_EVENTS = {
   'pool.room': { pool: word, slots: count, free: count },
   'queue.depth': { messages: count },
   'advance.failed': { ...job, ...failure },
-  /** The stored record of an active job is none of ours, or of a newer release: the sweep leaves it out. */
+  /** A stored record is none of ours, or of a newer release: the sweep and its client's list leave it out. */
   'record.unreadable': { ...job },
   'loop.failed': { loop: word, ...failure },
   'sweep.done': { jobs: count, woken: count, orphans: count, oldestQueuedMs: count, durationMs: count },

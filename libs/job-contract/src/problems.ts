@@ -31,6 +31,7 @@ export const PROBLEMS = {
     422,
     'geometry must be JSON with an invertible 4x4 affine (RAS, mm) and/or spacing_order xyz or zyx.',
   ),
+  query_invalid: request(400, 'Send only query parameters that this route knows, each once and with a valid value.'),
   range_invalid: request(416, 'The requested range lies outside the artifact.'),
   not_ready: {
     status: 409,
@@ -40,7 +41,10 @@ export const PROBLEMS = {
   },
   job_failed: request(409, 'The job failed; its status says why.'),
   already_ended: request(409, 'The job has already ended and cannot be cancelled.'),
-  gone: request(410, 'The job was deleted or is past its retention.'),
+  gone: request(
+    410,
+    'The job was deleted or is past its retention. To run it again, submit it with a new Idempotency-Key.',
+  ),
   too_many_uploads: {
     status: 429,
     title: 'Too many uploads at once. Send again after Retry-After.',
@@ -90,7 +94,7 @@ export const problemSchema = z.strictObject({
   retryable: z.boolean(),
   /** The request's id, the same as in the header X-Request-Id and in the log. */
   instance: z.string(),
-  /** For `params_invalid`: names of the model's own params that are at fault. Never names the client invented. */
+  /** Names of the model's own params (`params_invalid`) or of ours (`query_invalid`) that are at fault, never invented ones. */
   fields: z.array(z.string()).max(64).optional(),
   /** For `job_failed`. */
   job_error: z.strictObject({ code: z.string(), fault: z.enum(FAULTS), message: z.string() }).optional(),

@@ -1,8 +1,7 @@
-import { faultOf, holdsSlot, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
+import { faultOf, holdsSlot, jobPrefix, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
 import type { Clock } from './clock.ts';
 import type { Seen, Sight, Step } from './decide.ts';
 import type { JobEvent } from './job-event.ts';
-import { projectionDue } from './new-job.ts';
 import type { JobPolicy } from './policy.ts';
 import type { JobQueue } from './ports/job-queue.ts';
 import type { JobStore } from './ports/job-store.ts';
@@ -71,7 +70,6 @@ async function perform(context: AdvanceContext, job: JobRecord, step: Step, load
         const event: JobEvent = step.note.kind === 'seen' ? taskSeen(step.note) : { type: 'taskMissing', atMs };
         return saved(await save(context, job, event), { kind: 'moved' });
       }
-      if (projectionDue(job)) return projectResult(context, job);
       return job.endedVersion === null ? { kind: 'waiting', untilMs: step.untilMs } : { kind: 'done' };
     case 'markRunning':
       return saved(await save(context, job, { type: 'started', task: step.task, atMs }), { kind: 'moved' });
@@ -80,13 +78,17 @@ async function perform(context: AdvanceContext, job: JobRecord, step: Step, load
     case 'stop':
       return stop(context, job, step);
     case 'publish':
-      return leave(context, job, { type: 'published', manifest: step.manifest, atMs });
+      return leave(context, job, { type: 'published', manifest: step.manifest, atMs }, loadedAtMs);
     case 'retry': {
       const { code, notBeforeMs, shrink } = step;
-      return leave(context, job, { type: 'retried', code, notBeforeMs, shrink, atMs });
+      return leave(context, job, { type: 'retried', code, notBeforeMs, shrink, atMs }, loadedAtMs);
     }
     case 'fail':
-      return leave(context, job, { type: 'failed', code: step.code, atMs });
+      return leave(context, job, { type: 'failed', code: step.code, atMs }, loadedAtMs);
+    case 'project':
+      return projectResult(context, job);
+    case 'erase':
+      return erase(context, job, step.then);
   }
 }
 
@@ -152,21 +154,35 @@ async function stop(context: AdvanceContext, job: JobRecord, step: Extract<Step,
   return { kind: 'moved' };
 }
 
-/** Leaves the attempt: publication, retry or failure; then shows the result, or sees to the next claim. */
-async function leave(context: AdvanceContext, job: JobRecord, event: JobEvent): Promise<Advanced> {
+/** Leaves the attempt: publication, retry or failure; then goes on with the end, or sees to the next claim. */
+async function leave(context: AdvanceContext, job: JobRecord, event: JobEvent, loadedAtMs: number): Promise<Advanced> {
   const after = await save(context, job, event);
   if (typeof after === 'string') return { kind: 'stale' };
   if (after.phase === 'queued') {
     await context.queue.send(after, Math.max(0, after.notBeforeMs - context.clock.nowMs()));
     return { kind: 'moved' };
   }
-  return projectResult(context, after);
+  const sight: Sight = { observation: null, report: null };
+  const next = rulesOf(context).decide(after, sight, context.clock.nowMs(), context.policy);
+  return perform(context, after, next, loadedAtMs);
 }
 
 async function projectResult(context: AdvanceContext, job: JobRecord): Promise<Advanced> {
   await project(context.objects, job);
   const event: JobEvent = { type: 'projected', atVersion: job.endedVersion ?? 0 };
   return saved(await save(context, job, event), { kind: 'done' });
+}
+
+/**
+ * Removes the files first and notes it after that: a crash in between only means another try. Whoever got ahead of us
+ * with the note has removed them, too.
+ */
+async function erase(context: AdvanceContext, job: JobRecord, then: 'erased' | 'deleted'): Promise<Advanced> {
+  await context.objects.deletePrefix(jobPrefix(job.jobId));
+  const after = await save(context, job, { type: then, atMs: context.clock.nowMs() });
+  if (typeof after === 'string') return { kind: 'stale' };
+  context.log('job.erased', { jobId: job.jobId, last: then === 'deleted' });
+  return { kind: 'done' };
 }
 
 async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): Promise<JobRecord | 'stale' | 'full'> {

@@ -4,7 +4,11 @@ import type { JobStore } from './ports/job-store.ts';
 import { transition } from './transition.ts';
 
 export type CancelResult =
-  { kind: 'requested'; job: JobRecord } | { kind: 'ended'; job: JobRecord } | { kind: 'not_found' };
+  | { kind: 'requested'; job: JobRecord }
+  | { kind: 'ended'; job: JobRecord }
+  /** The job was deleted. */
+  | { kind: 'gone' }
+  | { kind: 'not_found' };
 
 /** More rounds than writers that could be ahead of us; each lost round means that somebody else got on. */
 const ROUNDS_MAX = 20;
@@ -21,6 +25,7 @@ export async function cancelJob(
     const stored = await ports.store.get(ask.jobId);
     if (stored === null || stored.job.clientId !== ask.clientId) return { kind: 'not_found' };
     const { job } = stored;
+    if (job.deletion !== null) return { kind: 'gone' };
     if (isTerminal(job.phase)) return { kind: 'ended', job };
     if (job.cancelRequestedAtMs !== null) return { kind: 'requested', job };
     const change = transition(job, { type: 'cancelRequested', atMs: ask.nowMs });

@@ -330,7 +330,7 @@ describe('decide in every combination', () => {
       for (const sight of everySight(job)) {
         combinations += 1;
         const taken = decide(job, sight, NOW_MS, POLICY);
-        for (const event of eventsOf(taken)) expect(() => transition(job, event)).not.toThrow();
+        for (const event of eventsOf(taken, job)) expect(() => transition(job, event)).not.toThrow();
       }
     }
     expect(combinations).toBeGreaterThan(5_000);
@@ -377,7 +377,7 @@ function everySight(job: JobRecord): Sight[] {
 }
 
 /** What `advance` saves for a step. */
-function eventsOf(taken: Step): JobEvent[] {
+function eventsOf(taken: Step, job: JobRecord): JobEvent[] {
   const atMs = NOW_MS;
   switch (taken.step) {
     case 'claim':
@@ -406,5 +406,9 @@ function eventsOf(taken: Step): JobEvent[] {
       return [{ ...taken, type: 'retried', atMs }];
     case 'fail':
       return [{ type: 'failed', code: taken.code, atMs }];
+    case 'project':
+      return [{ type: 'projected', atVersion: job.endedVersion ?? 0 }];
+    case 'erase':
+      return [{ type: taken.then, atMs }];
   }
 }

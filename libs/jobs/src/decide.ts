@@ -10,6 +10,7 @@ import {
   type TaskRef,
 } from '@bpi/job-contract';
 import { classify, failureOfStop, type GoneTask, type Outcome } from './classify.ts';
+import { erasureDue, projectionDue } from './new-job.ts';
 import type { JobPolicy } from './policy.ts';
 import type { Observation } from './ports/task-runner.ts';
 
@@ -24,7 +25,11 @@ export type Step =
   | { step: 'stop'; mode: 'ask' | 'force'; note: Seen | null }
   | { step: 'publish'; manifest: Manifest }
   | { step: 'retry'; code: FailureCode; notBeforeMs: number; shrink: 'yes' | 'no' }
-  | { step: 'fail'; code: FailureCode };
+  | { step: 'fail'; code: FailureCode }
+  /** Show the result of a job that is over. */
+  | { step: 'project' }
+  /** Remove the files of a job that is over and was deleted, and note that. */
+  | { step: 'erase'; then: 'erased' | 'deleted' };
 
 /** The task as it turned up. */
 export type Seen = { kind: 'seen'; task: TaskRef; waitsForCapacity: boolean };
@@ -37,7 +42,7 @@ export type Sight = { observation: Observation | null; report: AttemptReport | n
  * is the task gone, so that the attempt may be left? must it be ended? else, how does it go on?
  */
 export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobPolicy): Step {
-  if (isTerminal(job.phase)) return waitFor(null);
+  if (isTerminal(job.phase)) return decideEnded(job);
   if (job.phase === 'queued') return decideQueued(job, nowMs, policy);
   const { attempt } = job;
   const { observation } = sight;
@@ -53,6 +58,11 @@ export function decide(job: JobRecord, sight: Sight, nowMs: number, policy: JobP
   const reason = reasonToEnd(job, attempt, sight, nowMs, policy);
   if (reason !== null) return { step: 'intend', code: reason };
   return decideFlying(job, attempt, { ...sight, observation }, nowMs, policy);
+}
+
+function decideEnded(job: JobRecord): Step {
+  if (erasureDue(job)) return { step: 'erase', then: job.leftovers.length === 0 ? 'deleted' : 'erased' };
+  return projectionDue(job) ? { step: 'project' } : waitFor(null);
 }
 
 function decideQueued(job: JobRecord, nowMs: number, policy: JobPolicy): Step {

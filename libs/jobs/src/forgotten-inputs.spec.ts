@@ -14,10 +14,18 @@ type Given = {
   /** Jobs with a record, and those whose record cannot be read. */
   stored?: readonly number[];
   broken?: readonly number[];
+  /** Of the stored ones: those whose deletion is done, and those whose is not. */
+  deleted?: readonly number[];
+  deleting?: readonly number[];
 };
 
 /** Passes over inputs of so many jobs, two keys each; what was looked up and removed, and the rounds. */
-function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [] }: Given) {
+function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [], deleted = [], deleting = [] }: Given) {
+  const has = (numbers: readonly number[], jobId: JobId) => numbers.some((n) => idOf(n) === jobId);
+  const deletionOf = (jobId: JobId) => {
+    const doneAtMs = has(deleted, jobId) ? 2 : null;
+    return doneAtMs !== null || has(deleting, jobId) ? { requestedAtMs: 1, erasedAtMs: 1, doneAtMs } : null;
+  };
   const asked: JobId[] = [];
   const removed: string[] = [];
   const failed: unknown[] = [];
@@ -46,11 +54,13 @@ function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [] }: Given)
       save: unused,
       recordProgress: unused,
       listActive: unused,
+      list: unused,
       room: unused,
       get: async (jobId) => {
         asked.push(jobId);
-        if (broken.some((n) => idOf(n) === jobId)) throw new Error('this record cannot be read');
-        return stored.some((n) => idOf(n) === jobId) ? { job: aJob({ jobId }), progress: null } : null;
+        if (has(broken, jobId)) throw new Error('this record cannot be read');
+        const deletion = deletionOf(jobId);
+        return has(stored, jobId) ? { job: aJob({ jobId, deletion }), progress: null } : null;
       },
     },
     clock: { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS },
@@ -67,6 +77,12 @@ describe('removeForgottenInputs', () => {
     expect(await pass.next()).toEqual({ done: false, value: { jobs: 3, removed: 2 } });
     expect((await pass.next()).done).toBe(true);
     expect(removed).toEqual([1, 3].map((n) => `jobs/${idOf(n)}/`));
+  });
+
+  it('removes what appeared of a job after its deletion was done, and nothing before that', async () => {
+    const { pass, removed } = aPass({ jobs: 3, stored: [1, 2, 3], deleted: [2], deleting: [3] });
+    expect(await pass.next()).toEqual({ done: false, value: { jobs: 3, removed: 1 } });
+    expect(removed).toEqual([`jobs/${idOf(2)}/`]);
   });
 
   it('does not even ask for a job whose input may be on its way to a record', async () => {

@@ -1,8 +1,9 @@
 import { errorFields, isJobId, jobIdOfKey, JOBS_PREFIX, jobPrefix } from '@bpi/job-contract';
 import type { AdvanceContext } from './advance.ts';
+import type { StoredJob } from './ports/job-store.ts';
 
 export const CLEAN_LIMITS = {
-  /** An input without a record is removed after this. */
+  /** An input without a record, or what a deleted job has, is removed after this. */
   inputAgeMs: 60 * 60 * 1_000,
   /** Jobs looked up before the caller has its say: some seconds' work. */
   jobsPerRound: 100,
@@ -14,7 +15,8 @@ export const CLEAN_LIMITS = {
 export type Cleaned = { jobs: number; removed: number };
 
 /**
- * Removes inputs that no record names, an hour after they were written: what a crash during submit leaves. One pass
+ * Removes inputs that no record names, an hour after they were written: what a crash during submit leaves. So it does with
+ * whatever appeared of a job after its deletion was done, which only a task that outlived all waiting writes. One pass
  * over all jobs, in rounds: it stands still after each until it is asked for the next, and goes on where it was.
  * Throws when the listing does, or after more than `failuresPerRoundMax` failures.
  */
@@ -33,7 +35,7 @@ export async function* removeForgottenInputs(
     onJob();
     try {
       const isOld = context.clock.nowMs() - modifiedAtMs >= CLEAN_LIMITS.inputAgeMs;
-      if (isOld && (await context.store.get(jobId)) === null) {
+      if (isOld && isForgotten(await context.store.get(jobId))) {
         await context.objects.deletePrefix(jobPrefix(jobId));
         round.removed += 1;
       }
@@ -48,6 +50,10 @@ export async function* removeForgottenInputs(
     failures = 0;
   }
   yield told(context, round);
+}
+
+function isForgotten(stored: StoredJob | null): boolean {
+  return stored === null || (stored.job.deletion !== null && stored.job.deletion.doneAtMs !== null);
 }
 
 function told({ log }: Pick<AdvanceContext, 'log'>, round: Cleaned): Cleaned {

@@ -4,13 +4,25 @@ export { Catalogue } from './catalogue.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
+export { deleteJob, type DeleteResult } from './delete.ts';
 export { CLEAN_LIMITS, removeForgottenInputs, type Cleaned } from './forgotten-inputs.ts';
 export type { JobEvent } from './job-event.ts';
-export { isActive, newJob, projectionDue, type NewJob } from './new-job.ts';
+export { fillPage, type Candidate } from './list-jobs.ts';
+export { erasureDue, isActive, newJob, projectionDue, type NewJob } from './new-job.ts';
 export { assertPolicy, AWS_POLICY, LOCAL_POLICY, type JobPolicy } from './policy.ts';
 export type { Clients } from './ports/clients.ts';
 export type { Delivery, JobQueue } from './ports/job-queue.ts';
-export type { CreateResult, IdempotencyClaim, JobStore, Room, SaveResult, StoredJob } from './ports/job-store.ts';
+export type {
+  CreateResult,
+  IdempotencyClaim,
+  JobPage,
+  JobPosition,
+  JobStore,
+  ListAsk,
+  Room,
+  SaveResult,
+  StoredJob,
+} from './ports/job-store.ts';
 export {
   ObjectNotFound,
   type ByteRange,

@@ -14,4 +14,10 @@ export type JobEvent =
   | { type: 'failed'; code: FailureCode; atMs: number }
   | { type: 'cancelRequested'; atMs: number }
   | { type: 'projected'; atVersion: number }
-  | { type: 'leftoversRemoved'; epochs: readonly number[] };
+  | { type: 'leftoversRemoved'; epochs: readonly number[] }
+  /** The client wants the job gone: that is a cancellation, too, if it is not over. */
+  | { type: 'deleteRequested'; atMs: number }
+  /** Its files were removed, while a task of it is still to be: whoever nobody believes in may write once more. */
+  | { type: 'erased'; atMs: number }
+  /** Its files were removed after all of its tasks. */
+  | { type: 'deleted'; atMs: number };

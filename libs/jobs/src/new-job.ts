@@ -38,14 +38,29 @@ export function newJob(given: NewJob): JobRecord {
     endedVersion: null,
     projectedVersion: 0,
     leftovers: [],
+    deletion: null,
   };
 }
 
-/** Still needs the sweep: not over, or its projections are older than its end, or a stopped task is to be removed. */
+/**
+ * Still needs the sweep: not over, or its projections are older than its end, or a stopped task is to be removed, or its
+ * deletion is not done.
+ */
 export function isActive(job: JobRecord): boolean {
-  return !isTerminal(job.phase) || projectionDue(job) || job.leftovers.length > 0;
+  return !isTerminal(job.phase) || projectionDue(job) || job.leftovers.length > 0 || job.deletion?.doneAtMs === null;
 }
 
+/** Over, and not shown yet. What is to be deleted is never shown again. */
 export function projectionDue(job: JobRecord): boolean {
-  return job.endedVersion !== null && job.projectedVersion < job.endedVersion;
+  return job.deletion === null && job.endedVersion !== null && job.projectedVersion < job.endedVersion;
+}
+
+/**
+ * Over, and its files are to be removed now: at once when it is over, since a patient's data must not wait, and again
+ * after its last task was removed, since a task that nobody believed in may have written in between.
+ */
+export function erasureDue(job: JobRecord): boolean {
+  const { deletion } = job;
+  if (deletion === null || deletion.doneAtMs !== null || !isTerminal(job.phase)) return false;
+  return deletion.erasedAtMs === null || job.leftovers.length === 0;
 }

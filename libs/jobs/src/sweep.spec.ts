@@ -41,6 +41,7 @@ function aContext(given: {
       save: unused,
       recordProgress: unused,
       listActive: unused,
+      list: unused,
       room: unused,
       ...given.store,
     },

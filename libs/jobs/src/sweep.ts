@@ -1,7 +1,7 @@
 import { errorFields, isTerminal, type JobId, type JobRecord } from '@bpi/job-contract';
 import { advance, type AdvanceContext } from './advance.ts';
 import { deadlinePassed, poolOfClaim } from './decide.ts';
-import { projectionDue } from './new-job.ts';
+import { erasureDue, projectionDue } from './new-job.ts';
 import type { ListedTask } from './ports/task-runner.ts';
 import { transition } from './transition.ts';
 
@@ -91,7 +91,7 @@ export async function sweepJob(
         swept.woken += 1;
         return;
       }
-    } else if (!isTerminal(job.phase) || projectionDue(job)) {
+    } else if (!isTerminal(job.phase) || projectionDue(job) || erasureDue(job)) {
       await advance(context, job.jobId);
     }
     await removeLeftovers(context, job.jobId, dueLeftovers(context, job));

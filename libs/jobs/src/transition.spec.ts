@@ -36,6 +36,9 @@ const EVENTS: Record<JobEvent['type'], JobEvent> = {
   cancelRequested: { type: 'cancelRequested', atMs },
   projected: { type: 'projected', atVersion: 1 },
   leftoversRemoved: { type: 'leftoversRemoved', epochs: [1] },
+  deleteRequested: { type: 'deleteRequested', atMs },
+  erased: { type: 'erased', atMs },
+  deleted: { type: 'deleted', atMs },
 };
 
 const inFlight = ['launching', 'running'] as const;
@@ -56,6 +59,10 @@ const LEGAL: Record<JobEvent['type'], { from: readonly Phase[]; to: Phase | null
   cancelRequested: { from: alive, to: null },
   projected: { from: ['completed', 'failed'], to: null },
   leftoversRemoved: { from: everywhere, to: null },
+  deleteRequested: { from: everywhere, to: null },
+  // Of a job whose deletion was asked: see deletion.spec.ts.
+  erased: { from: [], to: null },
+  deleted: { from: [], to: null },
 };
 
 function jobIn(phase: Phase): JobRecord {

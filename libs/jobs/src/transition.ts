@@ -104,10 +104,21 @@ function apply(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       if (isTerminal(job.phase)) throw new IllegalTransition(job.phase, event.type);
       return { cancelRequestedAtMs: job.cancelRequestedAtMs ?? event.atMs };
     case 'projected':
-      if (!isTerminal(job.phase)) throw new IllegalTransition(job.phase, event.type);
+      if (!isTerminal(job.phase) || job.deletion !== null) throw new IllegalTransition(job.phase, event.type);
       return { projectedVersion: Math.max(job.projectedVersion, event.atVersion) };
     case 'leftoversRemoved':
       return { leftovers: job.leftovers.filter(({ epoch }) => !event.epochs.includes(epoch)) };
+    case 'deleteRequested':
+      return deleteRequested(job, event.atMs);
+    case 'erased': {
+      const deletion = openDeletion(job, event);
+      return { deletion: { ...deletion, erasedAtMs: deletion.erasedAtMs ?? event.atMs } };
+    }
+    case 'deleted': {
+      const deletion = openDeletion(job, event);
+      if (job.leftovers.length > 0) throw new IllegalTransition(job.phase, event.type);
+      return { deletion: { ...deletion, erasedAtMs: deletion.erasedAtMs ?? event.atMs, doneAtMs: event.atMs } };
+    }
   }
 }
 
@@ -176,6 +187,24 @@ function failed(job: JobRecord, event: Extract<JobEvent, { type: 'failed' }>): P
     error: { code: event.code, fault: faultOf(event.code) },
   } as const;
   return holdsSlot(job.phase) ? { ...leaving(job, liveAttempt(job, event), event), ...end } : end;
+}
+
+/** The client's own words go at once: nothing of the record needs them any more. */
+function deleteRequested(job: JobRecord, atMs: number): Partial<JobRecord> {
+  return {
+    externalJobId: null,
+    deletion: job.deletion ?? { requestedAtMs: atMs, erasedAtMs: null, doneAtMs: null },
+    ...(isTerminal(job.phase) ? {} : { cancelRequestedAtMs: job.cancelRequestedAtMs ?? atMs }),
+  };
+}
+
+/** Of a job that is over, asked for and not done. */
+function openDeletion(job: JobRecord, event: JobEvent): NonNullable<JobRecord['deletion']> {
+  const { deletion } = job;
+  if (!isTerminal(job.phase) || deletion === null || deletion.doneAtMs !== null) {
+    throw new IllegalTransition(job.phase, event.type);
+  }
+  return deletion;
 }
 
 /** What every exit from an attempt notes: its end, and the stopped task to be removed later. */

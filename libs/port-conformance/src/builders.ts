@@ -46,6 +46,10 @@ export const EVENTS = {
   failed: { type: 'failed', code: 'model_error', atMs: START_MS + 3 },
   retried: { type: 'retried', code: 'platform_error', notBeforeMs: START_MS + 3, shrink: 'no', atMs: START_MS + 3 },
   cancelRequested: { type: 'cancelRequested', atMs: START_MS + 3 },
+  leftoversRemoved: { type: 'leftoversRemoved', epochs: [1] },
+  deleteRequested: { type: 'deleteRequested', atMs: START_MS + 4 },
+  erased: { type: 'erased', atMs: START_MS + 5 },
+  deleted: { type: 'deleted', atMs: START_MS + 6 },
 } as const satisfies Record<string, JobEvent>;
 
 /** The change of the last event, after those before it were applied to the record. */

@@ -3,6 +3,7 @@ import { jobRecordSchema, type JobRecord, type Progress } from '@bpi/job-contrac
 import { isActive, transition, type JobEvent } from '@bpi/jobs';
 import { aJob, aManifest, EVENTS, jobIdOf, START_MS } from './builders.ts';
 import { describeJobStoreCreate } from './job-store-create.conformance.ts';
+import { describeJobStoreDeletion } from './job-store-deletion.conformance.ts';
 import {
   CONFORMANCE_POOLS,
   counted,
@@ -13,6 +14,7 @@ import {
   stored,
   type JobStoreHarness,
 } from './job-store-harness.ts';
+import { describeJobStoreList } from './job-store-list.conformance.ts';
 import { describeJobStoreSlots } from './job-store-slots.conformance.ts';
 
 /** The obligations of `JobStore`, on any backend. */
@@ -34,6 +36,8 @@ export function describeJobStore(
     describeJobStoreSlots(() => harness);
     describe('recordProgress', () => describeProgress(() => harness));
     describe('listActive', () => describeListActive(() => harness));
+    describe('list', () => describeJobStoreList(() => harness));
+    describe('a deletion', () => describeJobStoreDeletion(() => harness));
   });
 }
 

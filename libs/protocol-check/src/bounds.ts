@@ -7,6 +7,8 @@ export type Budgets = {
   /** Time passes while a worker is between two of its port calls. */
   stalls: number;
   cancels: number;
+  /** The client deletes a job, at any time. */
+  deletes: number;
   /** A task is reported gone (missing or stopped) while its container runs on, and may be reported again later. */
   zombies: number;
   /** A task that never ends by itself and does not obey an ask. */
@@ -16,6 +18,8 @@ export type Budgets = {
   /** A launch throws: the task may run or not. */
   throws: number;
   refusals: number;
+  /** A copy of an artifact that was under way when the files were erased lands after that. */
+  lateCopies: number;
   /** The total deadline of a job falls. */
   deadlines: number;
 };
@@ -62,6 +66,8 @@ export const NO_TROUBLE: Budgets = {
   crashes: 0,
   stalls: 0,
   cancels: 0,
+  deletes: 0,
+  lateCopies: 0,
   zombies: 0,
   stubborn: 0,
   forgets: 0,

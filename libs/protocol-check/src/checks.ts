@@ -15,12 +15,37 @@ export function checkSave(at: { stored: JobRecord; change: Change; world: World;
   if (stored.result !== null && JSON.stringify(after.result) !== JSON.stringify(stored.result)) {
     throw new Violation('onePublication', 'a published result changed');
   }
+  checkDeletion(at);
   if (change.event === 'published') checkPublication(at);
   if (holdsSlot(stored.phase) && !holdsSlot(after.phase)) checkLeft(at);
   if (stored.phase === 'queued' && after.phase === 'launching') {
     const older = (world.tasks[job] ?? []).findIndex((task) => isLiveAsKnown(task));
     if (older >= 0) throw new Violation('oneTask', `a new attempt is claimed while task ${older + 1} lives`);
   }
+}
+
+function checkDeletion({ stored, change, world, job }: Parameters<typeof checkSave>[0]): void {
+  const { after } = change;
+  const broken = (what: string): never => {
+    throw new Violation('tombstone', what);
+  };
+  if (stored.deletion === null) return;
+  if (after.deletion === null) return broken('the deletion is forgotten');
+  if (after.externalJobId !== null || change.event === 'projected') return broken('the job is shown again');
+  if (stored.deletion.doneAtMs !== null && after.deletion.doneAtMs === null) return broken('the tombstone is lifted');
+  if (after.deletion.doneAtMs === null || stored.deletion.doneAtMs !== null) return;
+  if (after.leftovers.length > 0) throw new Violation('erasedWhole', 'a task is still to be removed');
+  const left = world.files[job];
+  if (left !== 'none' && left !== 'late') throw new Violation('erasedWhole', `the files are ${left}`);
+  const live = (world.tasks[job] ?? []).findIndex((task) => isLiveAsKnown(task));
+  if (live >= 0) throw new Violation('erasedWhole', `task ${live + 1} lives`);
+}
+
+/** The truth counts, not what the worker knew. */
+export function checkErase(store: Store, job: number): void {
+  const record = store.jobs[job];
+  if (record === undefined || !isTerminal(record.phase) || record.deletion === null)
+    throw new Violation('erasedWhenOver', `a job that is ${record?.phase} is erased`);
 }
 
 function checkPublication({ stored, change, world, job }: Parameters<typeof checkSave>[0]): void {
@@ -92,7 +117,10 @@ export function isSettled(store: Store, world: World): boolean {
     store.holders.length === 0 &&
     store.jobs.every((job, at) => {
       const shown = world.shown[at] ?? 0;
-      const tidy = !projectionDue(job) && job.leftovers.length === 0 && shown === (job.result?.epoch ?? 0);
+      const isDeleted = job.deletion !== null;
+      const asShown = shown === (isDeleted ? 0 : (job.result?.epoch ?? 0));
+      const kept = isDeleted ? job.deletion?.doneAtMs !== null && world.files[at] === 'none' : !projectionDue(job);
+      const tidy = job.leftovers.length === 0 && asShown && kept;
       return isTerminal(job.phase) && tidy && (world.tasks[at] ?? []).every((task) => !isLive(task));
     })
   );

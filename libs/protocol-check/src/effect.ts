@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import { attemptArtifactKey, LIMITS, reportKey, type JobId } from '@bpi/job-contract';
+import { attemptArtifactKey, jobPrefix, LIMITS, reportKey, type JobId } from '@bpi/job-contract';
 import { ObjectNotFound, type AdvanceContext, type Change, type TaskId } from '@bpi/jobs';
 
 /** A port call that a program waits for, with the numbers of job and epoch instead of names. */
@@ -15,7 +15,14 @@ export type Effect =
   | { call: 'list' }
   | { call: 'readReport'; job: number; epoch: number }
   /** `copy` of an attempt's artifact to its fixed name. */
-  | { call: 'show'; job: number; epoch: number };
+  | { call: 'show'; job: number; epoch: number }
+  /** `deletePrefix` of everything of a job. */
+  | { call: 'erase'; job: number }
+  /** `list` of every job's objects. */
+  | { call: 'listObjects' };
+
+/** What `list` of the objects finds. */
+export type ListedObject = { key: string; bytes: number; modifiedAtMs: number };
 
 export const SHOWN_ARTIFACT = 'pred_mask.npz';
 
@@ -37,6 +44,7 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
       room: () => typed({ call: 'room' }),
       create: unused,
       listActive: unused,
+      list: unused,
       recordProgress: unused,
     },
     queue: { send: ({ jobId }) => typed({ call: 'send', job: job(jobId) }), receive: unused, depth: unused },
@@ -55,11 +63,16 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
         if (text === null) throw new ObjectNotFound();
         return Readable.from([Buffer.from(text)]);
       },
-      copy: (from) => typed({ call: 'show', ...placeOf(from, jobIds) }),
+      copy: async (from) => {
+        const copied = await typed<boolean>({ call: 'show', ...placeOf(from, jobIds) });
+        if (!copied) throw new ObjectNotFound();
+      },
+      deletePrefix: (prefix) => typed({ call: 'erase', job: jobIds.findIndex((jobId) => prefix === jobPrefix(jobId)) }),
+      list: async function* () {
+        yield* await typed<ListedObject[]>({ call: 'listObjects' });
+      },
       put: unused,
       head: unused,
-      list: unused,
-      deletePrefix: unused,
       signDownload: unused,
     },
   };

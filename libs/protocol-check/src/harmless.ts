@@ -1,4 +1,5 @@
 import type { LaunchResult, Observation } from '@bpi/jobs';
+import type { Effect } from './effect.ts';
 import { JOB_IDS, STALE, type Model, type Worker } from './model.ts';
 import { refOf } from './replies.ts';
 import { reportTextOf } from './report-text.ts';
@@ -37,8 +38,10 @@ export async function isHarmless(model: Model, node: Node, ageTicks: number): Pr
  */
 export async function standIn(model: Model, node: Node, worker: Worker): Promise<Worker | null> {
   const { effect } = node;
-  if (effect === null || (effect.call !== 'launch' && effect.call !== 'stop' && effect.call !== 'show')) return null;
-  for (const { key, reply } of effect.call === 'launch' ? launches(effect) : [{ key: 'done', reply: DONE }]) {
+  if (effect === null) return null;
+  const told = answersTo(effect);
+  if (told === null) return null;
+  for (const { key, reply } of told) {
     const next = await model.replay.after(node, { key, reply, atTick: worker.ageTicks, record: null });
     if (!(await isHarmless(model, next, worker.ageTicks))) return null;
   }
@@ -48,7 +51,20 @@ export async function standIn(model: Model, node: Node, worker: Worker): Promise
   return { node: first.id, ageTicks: first.lastTick + worker.ageTicks - node.lastTick, known: STALE };
 }
 
-const DONE: Reply = { kind: 'value', value: undefined };
+/** To calls with an effect; null = it has none. */
+function answersTo(effect: Effect): readonly Told[] | null {
+  switch (effect.call) {
+    case 'launch':
+      return launches(effect);
+    case 'show':
+      return [true, false].map((value) => ({ key: `show ${value}`, reply: { kind: 'value', value } }));
+    case 'stop':
+    case 'erase':
+      return [{ key: 'done', reply: { kind: 'value', value: undefined } }];
+    default:
+      return null;
+  }
+}
 
 function launches(effect: { job: number; epoch: number }): Told[] {
   const answers: LaunchResult[] = [

@@ -6,7 +6,7 @@ import { STALE, type Model, type State, type Worker } from './model.ts';
 import { NEVER_MS, normalized, NOW_MS, shifted } from './record-time.ts';
 import { outcomes, tidied, type Outcome } from './replies.ts';
 import type { Given, Node, ProgramName } from './replay.ts';
-import { runnerMoves } from './runner-moves.ts';
+import { lateWrites, runnerMoves } from './runner-moves.ts';
 import type { Store } from './store.ts';
 import { spent, taskOf, type World } from './world.ts';
 
@@ -41,6 +41,13 @@ export async function moves(model: Model, state: State): Promise<Move[]> {
       const cancelled = await cancel(model, { ...from(), world: spent(world, 'cancels') }, job);
       if (cancelled !== null) add(`client cancels job ${job}`, cancelled, false);
     }
+    if (world.budgets.deletes > 0) {
+      const deleted = await deletion(model, { ...from(), world: spent(world, 'deletes') }, job);
+      if (deleted !== null) add(`client deletes job ${job}`, deleted, false);
+    }
+    const leftovers = store.jobs[job]?.leftovers.length ?? 0;
+    for (const { label, world: next } of lateWrites(world, job, leftovers))
+      add(`job ${job} ${label}`, { ...from(), world: next }, false);
     for (const { label, world: next, sure } of runnerMoves(world, job))
       add(`job ${job} ${label}`, { ...from(), world: next }, sure);
     if (world.budgets.deadlines > 0) add(DEADLINE, deadlineFalls(from(), job), true);
@@ -252,6 +259,7 @@ async function starts(model: Model, draft: Draft, job: number): Promise<Start[]>
       found.push({ label, draft: begun, sure });
   };
   if (job === 0) await add('sweep lists tasks', { program: 'orphans', given: null }, true);
+  if (job === 0 && hasForgotten(draft)) found.push({ label: 'clean', draft: await cleaned(model, draft), sure: true });
   const swept = isActive(record) ? await sweptFirst(model, draft, job, record) : 'nothing';
   const due = dueLeftovers(
     { clock: { nowMs: () => NOW_MS, monotonicMs: () => NOW_MS }, policy: model.bounds.policy },
@@ -284,6 +292,21 @@ async function removals(model: Model, draft: Draft, job: number, due: readonly L
   ];
 }
 
+/** Something lies there of a job whose deletion is done. */
+function hasForgotten({ store, world }: Draft): boolean {
+  return store.jobs.some(
+    ({ deletion: asked }, job) => asked !== null && asked.doneAtMs !== null && world.files[job] !== 'none',
+  );
+}
+
+/** To erase what a tombstone left can be too early for nobody: in one step. */
+async function cleaned(model: Model, draft: Draft): Promise<Draft> {
+  const others = draft.workers.length;
+  let now = await looked(model, draft, { program: 'clean', job: 0, given: null });
+  while (now.workers.length > others) now = single(await workerSteps(model, now, others)).draft;
+  return now;
+}
+
 type SweptFirst = 'wake' | 'advance' | 'remove' | 'nothing';
 
 /** What the sweep begins with for a listed job: a wake-up, its advance, the removal of leftovers, or nothing. */
@@ -302,12 +325,22 @@ async function sweptFirst(model: Model, draft: Draft, job: number, record: JobRe
   return 'advance';
 }
 
-/** A cancellation is one read and one save that starts over when stale: as if it were one step. Null = too late. */
+/** Null = too late. */
 async function cancel(model: Model, draft: Draft, job: number): Promise<Draft | null> {
   const record = draft.store.jobs[job];
   if (record === undefined || isTerminal(record.phase) || record.cancelRequestedAtMs !== null) return null;
+  return wish(model, draft, { program: 'cancel', job });
+}
+
+/** Null = it was asked before. */
+async function deletion(model: Model, draft: Draft, job: number): Promise<Draft | null> {
+  return draft.store.jobs[job]?.deletion === null ? wish(model, draft, { program: 'delete', job }) : null;
+}
+
+/** A client's wish is one read and one save that starts over when stale: as if it were one step. */
+async function wish(model: Model, draft: Draft, ask: { program: 'cancel' | 'delete'; job: number }): Promise<Draft> {
   const others = draft.workers.length;
-  let now = await looked(model, draft, { program: 'cancel', job, given: null });
+  let now = await looked(model, draft, { ...ask, given: null });
   while (now.workers.length > others) now = single(await workerSteps(model, now, now.workers.length - 1)).draft;
   return now;
 }

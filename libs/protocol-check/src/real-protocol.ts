@@ -1,4 +1,12 @@
-import { advance, cancelJob, removeLeftovers, stopOrphans, sweepJob } from '@bpi/jobs';
+import {
+  advance,
+  cancelJob,
+  deleteJob,
+  removeForgottenInputs,
+  removeLeftovers,
+  stopOrphans,
+  sweepJob,
+} from '@bpi/jobs';
 import type { Protocol } from './model.ts';
 import { saveInto } from './store.ts';
 import { NOW_MS } from './record-time.ts';
@@ -11,6 +19,10 @@ export const REAL: Protocol = {
     removeLeftovers,
     stopOrphans,
     cancelJob: (context, jobId) => cancelJob(context, { jobId, clientId: 'client', nowMs: NOW_MS }),
+    deleteJob: (context, jobId) => deleteJob(context, { jobId, clientId: 'client', nowMs: NOW_MS }),
+    clean: async (context) => {
+      for await (const _ of removeForgottenInputs(context));
+    },
   },
   rules: null,
   policy: {},

@@ -53,6 +53,7 @@ export function normalized(job: JobRecord, policy: JobPolicy): JobRecord {
     totalDeadlineAtMs: over ? NEVER_MS : job.totalDeadlineAtMs,
     firstRunningAtMs: over || job.firstRunningAtMs === null ? null : PAST_MS,
     endedAtMs: job.endedAtMs === null ? null : PAST_MS,
+    deletion: job.deletion === null ? null : normalizedDeletion(job.deletion),
     cancelRequestedAtMs: over || job.cancelRequestedAtMs === null ? null : PAST_MS,
     error: null,
     retries: over ? { platform: 0, capacity: 0, interrupted: 0, shrunk: 0 } : job.retries,
@@ -73,6 +74,11 @@ export function normalized(job: JobRecord, policy: JobPolicy): JobRecord {
       endedAtMs: notOlder(endedAtMs, policy.taskKeptMs),
     })),
   };
+}
+
+function normalizedDeletion({ erasedAtMs, doneAtMs }: NonNullable<JobRecord['deletion']>): JobRecord['deletion'] {
+  const past = (at: number | null): number | null => (at === null ? null : PAST_MS);
+  return { requestedAtMs: PAST_MS, erasedAtMs: past(erasedAtMs), doneAtMs: past(doneAtMs) };
 }
 
 function normalizedAttempt(job: JobRecord, attempt: Attempt, policy: JobPolicy): Attempt {

@@ -31,6 +31,7 @@ describe('the reductions of the exploration', () => {
     ['with a doubtful launch', { throws: 1 }],
     ['with a zombie', { zombies: 1 }],
     ['with a stall', { stalls: 1 }],
+    ['with a deletion', { deletes: 1 }],
   ])(
     'lose no situation that interleaving every port call reaches: %s',
     async (name, trouble) => {

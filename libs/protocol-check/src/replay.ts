@@ -1,12 +1,12 @@
 import type { JobId, JobRecord } from '@bpi/job-contract';
-import type { AdvanceContext, JobPolicy, Leftover } from '@bpi/jobs';
+import { ObjectNotFound, type AdvanceContext, type JobPolicy, type Leftover } from '@bpi/jobs';
 import { effectPorts, type Effect } from './effect.ts';
 import { NOW_MS } from './record-time.ts';
 
 /** What a port call came to. Values are never changed by the programs that get them. */
 export type Reply = { kind: 'value'; value: unknown } | { kind: 'error' };
 
-export type ProgramName = 'advance' | 'sweepJob' | 'leftovers' | 'orphans' | 'cancel';
+export type ProgramName = 'advance' | 'sweepJob' | 'leftovers' | 'orphans' | 'cancel' | 'delete' | 'clean';
 
 /** The real code under check; a broken variant replaces one of them or the context's rules. */
 export type Programs = {
@@ -15,6 +15,8 @@ export type Programs = {
   removeLeftovers(context: AdvanceContext, jobId: JobId, due: readonly Leftover[]): Promise<unknown>;
   stopOrphans(context: AdvanceContext): Promise<unknown>;
   cancelJob(context: AdvanceContext, jobId: JobId): Promise<unknown>;
+  deleteJob(context: AdvanceContext, jobId: JobId): Promise<unknown>;
+  clean(context: AdvanceContext): Promise<unknown>;
 };
 
 /** What `sweepJob` or `removeLeftovers` was called with, and a number that tells it apart. */
@@ -132,12 +134,15 @@ export class Replay {
     try {
       if (at.program === 'advance') await this.#programs.advance(context, jobId);
       else if (at.program === 'cancel') await this.#programs.cancelJob(context, jobId);
+      else if (at.program === 'delete') await this.#programs.deleteJob(context, jobId);
+      else if (at.program === 'clean') await this.#programs.clean(context);
       else if (at.program === 'orphans') await this.#programs.stopOrphans(context);
       else if (at.given !== null && 'due' in at.given)
         await this.#programs.removeLeftovers(context, jobId, at.given.due);
       else if (at.given !== null) await this.#programs.sweepJob(context, at.given.listed);
     } catch (error) {
-      if (!(error instanceof Error) || error.message !== 'a port failed') throw error;
+      if (!(error instanceof ObjectNotFound) && !(error instanceof Error && error.message === 'a port failed'))
+        throw error;
     }
     return null;
   }

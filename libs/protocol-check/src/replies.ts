@@ -1,13 +1,24 @@
-import { holdsSlot } from '@bpi/job-contract';
-import type { LaunchResult, ListedTask, Observation, StoredJob } from '@bpi/jobs';
-import { checkNewTask, checkPool, checkSave, checkShown, checkStop } from './checks.ts';
-import type { Effect } from './effect.ts';
+import { holdsSlot, inputKey } from '@bpi/job-contract';
+import { CLEAN_LIMITS, type LaunchResult, type ListedTask, type Observation, type StoredJob } from '@bpi/jobs';
+import { checkErase, checkNewTask, checkPool, checkSave, checkShown, checkStop } from './checks.ts';
+import type { Effect, ListedObject } from './effect.ts';
 import { JOB_IDS, type Model, type Worker } from './model.ts';
-import { normalized, shifted } from './record-time.ts';
+import { normalized, NOW_MS, shifted } from './record-time.ts';
 import { reportTextOf } from './report-text.ts';
 import type { Node, Reply } from './replay.ts';
 import type { Store } from './store.ts';
-import { isShownLive, NEW_TASK, spent, taskOf, withShown, withTask, type Task, type World } from './world.ts';
+import {
+  isShownLive,
+  NEW_TASK,
+  spent,
+  taskOf,
+  withFiles,
+  withShown,
+  withTask,
+  withWritten,
+  type Task,
+  type World,
+} from './world.ts';
 
 /** One thing that a port call may come to, and what it leaves behind. */
 export type Outcome = {
@@ -42,7 +53,8 @@ export function outcomes(at: At, effect: Effect): Outcome[] {
     case 'inspect':
       return [same(at, 'inspect', observe(taskOf(world, effect.job, effect.epoch), refOf(effect)))];
     case 'readReport': {
-      const report = taskOf(world, effect.job, effect.epoch)?.report ?? null;
+      const isThere = world.files[effect.job] === 'whole';
+      const report = isThere ? (taskOf(world, effect.job, effect.epoch)?.report ?? null) : null;
       return [same(at, 'readReport', report === null ? null : reportTextOf(idOf(effect.job), effect.epoch, report))];
     }
     case 'list':
@@ -60,8 +72,14 @@ export function outcomes(at: At, effect: Effect): Outcome[] {
       return [{ ...same(at, 'remove', undefined), world: gone }];
     }
     case 'show':
-      checkShown(store, effect.job, effect.epoch);
-      return [{ ...same(at, 'show', undefined), world: withShown(world, effect.job, effect.epoch) }];
+      return show(at, effect);
+    case 'erase':
+      checkErase(store, effect.job);
+      return [
+        { ...same(at, 'erase', undefined), world: withShown(withFiles(world, effect.job, 'none'), effect.job, 0) },
+      ];
+    case 'listObjects':
+      return [same(at, 'listObjects', listedObjects(at))];
   }
 }
 
@@ -116,6 +134,27 @@ function save(at: At, { job, change }: Extract<Effect, { call: 'save' }>): Outco
   const changed = { ...done.store, jobs: done.store.jobs.map((record, index) => (index === job ? after : record)) };
   checkPool(changed, slots);
   return { ...outcome, store: changed, known: change.after.version, saved: job };
+}
+
+/** After an erasure there is nothing to copy, unless the copy was under way when it came. */
+function show(at: At, { job, epoch }: Extract<Effect, { call: 'show' }>): Outcome[] {
+  const { store, world } = at;
+  checkShown(store, job, epoch);
+  if (world.files[job] === 'whole') return [{ ...same(at, 'show', true), world: withShown(world, job, epoch) }];
+  const nothing = same(at, 'show: nothing there', false);
+  if (world.budgets.lateCopies === 0) return [nothing];
+  const landed = withShown(spent(world, 'lateCopies'), job, epoch);
+  return [
+    nothing,
+    { ...same(at, 'show lands late', true), world: withWritten(landed, job, store.jobs[job]?.leftovers.length ?? 0) },
+  ];
+}
+
+/** One old object for each job that has any. */
+function listedObjects({ world }: At): ListedObject[] {
+  return world.files.flatMap((files, job) =>
+    files === 'none' ? [] : [{ key: inputKey(idOf(job)), bytes: 1, modifiedAtMs: NOW_MS - CLEAN_LIMITS.inputAgeMs }],
+  );
 }
 
 /** The port's `inspect`, in the order in which a runner would know. */

@@ -1,4 +1,4 @@
-import { isLive, spent, taskOf, withTask, type Task, type World } from './world.ts';
+import { isLive, spent, taskOf, withTask, withWritten, type Task, type World } from './world.ts';
 
 /** `sure` moves happen in the end if nothing else does; the others may happen. */
 export type RunnerMove = { label: string; world: World; sure: boolean };
@@ -23,6 +23,13 @@ export function runnerMoves(world: World, job: number): RunnerMove[] {
     }
   }
   return moves;
+}
+
+/** After an erasure: a container that lives on writes once more. */
+export function lateWrites(world: World, job: number, leftovers: number): { label: string; world: World }[] {
+  const next = withWritten(world, job, leftovers);
+  if (next === world || !(world.tasks[job] ?? []).some(isLive)) return [];
+  return [{ label: 'is written to by a task that lives on', world: next }];
 }
 
 function ended(task: Task, end: NonNullable<Task['end']>): Task {

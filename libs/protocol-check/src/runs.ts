@@ -30,6 +30,14 @@ export const CI_RUNS: readonly Bounds[] = [
     { crashes: 1, cancels: 1, stubborn: 1, deadlines: 1 },
     { ...attempts(2), workers: 1 },
   ),
+  oneJob('one attempt: zombie, delete', { zombies: 1, deletes: 1 }, attempts(1)),
+  oneJob('one attempt: crash, delete, late copy', { crashes: 1, deletes: 1, lateCopies: 1 }, attempts(1)),
+  oneJob(
+    'one attempt, one worker: crash, cancel, zombie, delete',
+    { crashes: 1, cancels: 1, zombies: 1, deletes: 1 },
+    { ...attempts(1), workers: 1 },
+  ),
+  oneJob('two attempts, one worker: crash, delete', { crashes: 1, deletes: 1 }, { ...attempts(2), workers: 1 }),
   oneJob('two jobs, one slot', {}, { ...attempts(1), jobs: 2 }),
   oneJob(
     'two jobs, one slot, one worker: crash, cancel',
@@ -54,6 +62,10 @@ export const LARGE_RUNS: readonly Bounds[] = [
     { stubborn: 1, zombies: 1, forgets: 1, throws: 1, refusals: 1 },
     { ...attempts(2), workers: 1 },
   ),
+  oneJob('two attempts: delete', { deletes: 1 }, attempts(2)),
+  oneJob('two attempts: zombie, delete', { zombies: 1, deletes: 1 }, attempts(2)),
+  oneJob('one attempt: stall, delete, late copy', { stalls: 1, deletes: 1, lateCopies: 1 }, attempts(1)),
+  oneJob('two jobs, one slot: delete', { deletes: 1 }, { ...attempts(1), jobs: 2 }),
   oneJob('two jobs, one slot: crash', { crashes: 1 }, { ...attempts(1), jobs: 2 }),
   oneJob(
     'two jobs, one slot, two attempts, one worker: crash',

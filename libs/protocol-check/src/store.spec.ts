@@ -24,6 +24,10 @@ const EVENTS: readonly JobEvent[] = [
   { type: 'intended', code: 'cancelled', atMs: 3 },
   { type: 'retried', code: 'platform_error', notBeforeMs: 4, shrink: 'no', atMs: 4 },
   { type: 'failed', code: 'model_error', atMs: 5 },
+  { type: 'deleteRequested', atMs: 6 },
+  { type: 'erased', atMs: 7 },
+  { type: 'leftoversRemoved', epochs: [1, 2, 3] },
+  { type: 'deleted', atMs: 8 },
 ];
 
 function tryTransition(job: JobRecord, event: JobEvent): Change | null {

@@ -1,5 +1,14 @@
 import type { JobId } from '@bpi/job-contract';
-import { advance, isOrphan, RULES, sweepJob, type AdvanceContext, type Rules } from '@bpi/jobs';
+import {
+  advance,
+  erasureDue,
+  isOrphan,
+  removeForgottenInputs,
+  RULES,
+  sweepJob,
+  type AdvanceContext,
+  type Rules,
+} from '@bpi/jobs';
 import { oneJob, TINY_POLICY, type Bounds } from './bounds.ts';
 import { JOB_IDS, type Protocol } from './model.ts';
 import { REAL } from './real-protocol.ts';
@@ -93,9 +102,67 @@ const neverResent: Protocol['programs']['sweepJob'] = async (context, job) => {
     await sweepJob(context, job, new Map(), { jobs: 0, woken: 0, orphans: 0, oldestQueuedMs: 0 });
 };
 
+/** Takes the second erasure for done by the first. */
+async function eraseOnce(context: AdvanceContext, jobId: JobId): Promise<void> {
+  let isErased = false;
+  const get: AdvanceContext['store']['get'] = async (id) => {
+    const stored = await context.store.get(id);
+    isErased = stored !== null && stored.job.deletion !== null && stored.job.deletion.erasedAtMs !== null;
+    return stored;
+  };
+  const deletePrefix: AdvanceContext['objects']['deletePrefix'] = async (prefix) => {
+    if (!isErased) await context.objects.deletePrefix(prefix);
+  };
+  const store = { ...context.store, get };
+  await advance({ ...context, store, objects: { ...context.objects, deletePrefix } }, jobId);
+}
+
+const eraseAtOnce: Rules['decide'] = (job, sight, nowMs, policy) =>
+  job.deletion !== null && job.deletion.erasedAtMs === null
+    ? { step: 'erase', then: 'erased' }
+    : RULES.decide(job, sight, nowMs, policy);
+
+/** Counts a deletion as done while stopped tasks are still to be removed. */
+const doneTooEarly: Rules['transition'] = (before, event) => {
+  const { deletion } = before;
+  if (event.type !== 'erased' || deletion === null) return RULES.transition(before, event);
+  const change = RULES.transition({ ...before, leftovers: [] }, { type: 'deleted', atMs: event.atMs });
+  return { ...change, before, after: { ...change.after, leftovers: before.leftovers } };
+};
+
+const projectDeleted: Rules['decide'] = (job, sight, nowMs, policy) => {
+  const isDue = job.endedVersion !== null && job.projectedVersion < job.endedVersion;
+  const isErased = job.deletion !== null && job.deletion.erasedAtMs !== null;
+  return isDue && isErased ? { step: 'project' } : RULES.decide(job, sight, nowMs, policy);
+};
+
+const projectedAgain: Rules['transition'] = (before, event) => {
+  if (event.type !== 'projected') return RULES.transition(before, event);
+  const change = RULES.transition({ ...before, deletion: null }, event);
+  return { ...change, before, after: { ...change.after, deletion: before.deletion } };
+};
+
+/** Cleans like the real one, but leaves alone what has a record. */
+async function recordsKeepFiles(context: AdvanceContext): Promise<void> {
+  const get: AdvanceContext['store']['get'] = async (jobId) => {
+    const stored = await context.store.get(jobId);
+    return stored === null ? null : { ...stored, job: { ...stored.job, deletion: null } };
+  };
+  for await (const _ of removeForgottenInputs({ ...context, store: { ...context.store, get } }));
+}
+
+/** Sweeps like the real one, but does not look at what is over and shown. */
+const deletionsUnswept: Protocol['programs']['sweepJob'] = async (context, job) => {
+  if (!erasureDue(job)) await REAL.programs.sweepJob(context, job);
+};
+
 const saveBlindly: typeof saveInto = (store, ask) => saveInto(store, { ...ask, isNewest: true });
 
 const small = (name: string, trouble: Parameters<typeof oneJob>[1]): Bounds => oneJob(name, trouble, SMALL);
+
+/** One attempt, where the rule is about a job's end. */
+const single = (name: string, trouble: Parameters<typeof oneJob>[1]): Bounds =>
+  oneJob(name, trouble, { policy: { ...TINY_POLICY, retriesMax: { platform: 0, interrupted: 0, capacity: 0 } } });
 
 export const VARIANTS: readonly Variant[] = [
   {
@@ -174,6 +241,42 @@ export const VARIANTS: readonly Variant[] = [
     name: '8: notes the projection before it is made',
     protocol: withRules({ transition: projectedTooEarly }),
     bounds: { ...small('8', { crashes: 1 }), workers: 1 },
+    breaks: 'settles',
+  },
+  {
+    name: '9a: erases only once',
+    protocol: withPrograms({ advance: eraseOnce }),
+    bounds: { ...small('9a', { zombies: 1, deletes: 1 }), workers: 1 },
+    breaks: 'erasedWhole',
+  },
+  {
+    name: '9b: erases while the attempt may live',
+    protocol: withRules({ decide: eraseAtOnce }),
+    bounds: small('9b', { deletes: 1 }),
+    breaks: 'erasedWhenOver',
+  },
+  {
+    name: '9c: projects after the files were erased',
+    protocol: withRules({ decide: projectDeleted, transition: projectedAgain }),
+    bounds: { ...small('9c', { deletes: 1 }), workers: 1 },
+    breaks: 'tombstone',
+  },
+  {
+    name: '9d: calls a deletion done before the last task is removed',
+    protocol: withRules({ transition: doneTooEarly }),
+    bounds: { ...small('9d', { deletes: 1 }), workers: 1 },
+    breaks: 'erasedWhole',
+  },
+  {
+    name: '9e: nobody looks for what a zombie wrote after all',
+    protocol: withPrograms({ clean: recordsKeepFiles }),
+    bounds: { ...single('9e', { zombies: 1, deletes: 1 }), workers: 1 },
+    breaks: 'settles',
+  },
+  {
+    name: '9f: the sweep does not look after deletions',
+    protocol: withPrograms({ sweepJob: deletionsUnswept }),
+    bounds: { ...single('9f', { deletes: 1 }), workers: 1 },
     breaks: 'settles',
   },
   {

@@ -8,6 +8,9 @@ export const INVARIANTS = {
   cancelHolds: 'a job whose cancellation was saved does not complete',
   launchDiscipline: 'a launch is called within lease and window and without a known intent or cancellation',
   noWrongStop: 'a live task of the current attempt is stopped only after an intent was saved',
+  erasedWhenOver: 'the files of a job are erased only once it is over and its deletion was asked',
+  erasedWhole: 'when a deletion is done nothing lies there but what appeared after the last task was removed',
+  tombstone: 'a deletion that was asked is never taken back, done only once, and its job is never shown again',
   workKept: 'a stored result is not thrown away without an intent',
 } as const;
 export type Invariant = keyof typeof INVARIANTS;

@@ -22,17 +22,25 @@ export type Task = {
   report: 'stored' | 'failed' | null;
 };
 
+/**
+ * `whole`: never erased. `none`: erased. What was written after that by a task that nobody believed in, or by a copy that
+ * was under way: `early` while a task of the job was still to be removed, `late` when none was.
+ */
+export type Files = 'whole' | 'none' | 'early' | 'late';
+
 export type World = {
   /** By job, then by epoch − 1; null = never launched. */
   tasks: readonly (readonly (Task | null)[])[];
   /** Epoch whose artifacts the fixed names show, by job; 0 = none. */
   shown: readonly number[];
+  /** What lies under a job's prefix, by job. */
+  files: readonly Files[];
   budgets: Budgets;
 };
 
 export function newWorld(bounds: Bounds): World {
   const each = <T>(value: T): T[] => Array.from({ length: bounds.jobs }, () => value);
-  return { tasks: each([]), shown: each(0), budgets: bounds.budgets };
+  return { tasks: each([]), shown: each(0), files: each('whole'), budgets: bounds.budgets };
 }
 
 export const NEW_TASK: Task = {
@@ -62,6 +70,17 @@ export function withTask(world: World, job: number, epoch: number, task: Task): 
 
 export function withShown(world: World, job: number, epoch: number): World {
   return { ...world, shown: world.shown.map((shown, index) => (index === job ? epoch : shown)) };
+}
+
+export function withFiles(world: World, job: number, files: Files): World {
+  return { ...world, files: world.files.map((old, index) => (index === job ? files : old)) };
+}
+
+/** Something is written after an erasure. @param leftovers of the job's record at that moment */
+export function withWritten(world: World, job: number, leftovers: number): World {
+  const written: Files = leftovers > 0 ? 'early' : 'late';
+  const now = world.files[job];
+  return now === 'whole' || now === 'early' || now === written ? world : withFiles(world, job, written);
 }
 
 export function spent(world: World, trouble: keyof Budgets): World {

@@ -49,6 +49,8 @@ export class Intake {
       try {
         const { result, bytes } = await this.#submit(http, { caller, lease, idempotencyKey: head.idempotencyKey });
         if (result.kind === 'mismatch') throw new ProblemError('idempotency_mismatch');
+        // The tombstone blocks the key for as long as it counts: nothing that was deleted comes back by a repetition.
+        if (result.job.deletion !== null) throw new ProblemError('gone');
         const accepted = { job: result.job, isReplay: result.kind === 'replayed' };
         await this.#note(accepted, { caller, requestId: contextOf(http.req).requestId, bytes, startedMs });
         return accepted;

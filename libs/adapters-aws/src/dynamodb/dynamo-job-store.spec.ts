@@ -3,7 +3,7 @@ import { UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { JobRecord } from '@bpi/job-contract';
 import { transition, type Change, type JobEvent } from '@bpi/jobs';
 import { DYNAMO_JOB_STORE_OPERATIONS, DynamoJobStore } from './dynamo-job-store.ts';
-import { claimKey, poolKey } from './job-table.ts';
+import { claimKey, clientJobKey, jobKey, poolKey } from './job-table.ts';
 import { freeSlot, POOL_SLOTS_MAX } from './pool-item.ts';
 import { aClaim, aJob, changesOf, EVENTS, jobIdOf, START_MS } from './testing/a-job.ts';
 import { makeEmulatedTable, type EmulatedTable } from './testing/emulated-table.ts';
@@ -152,11 +152,12 @@ describe('create', () => {
   const job = aJob();
   const claim = aClaim();
   const creates = [
-    ['without a claim', 'PutItem', null],
-    ['with a claim', 'TransactWriteItems', claim],
+    ['without a claim', null],
+    ['with a claim', claim],
   ] as const;
+  const command = 'TransactWriteItems';
 
-  describe.each(creates)('%s', (_, command, given) => {
+  describe.each(creates)('%s', (_, given) => {
     it.each(ALL_FAULTS)('is created once, although a try was %s', async (fault) => {
       scripted.follow(faultsOn(command, [fault, fault]));
       expect(await store.create(job, given)).toEqual({ kind: 'created' });
@@ -190,6 +191,38 @@ describe('create', () => {
     scripted.follow(faultsOn('TransactWriteItems', ['lost', 'conflict']));
     expect(await store.create(aJob({ jobId: jobIdOf(2) }), claim)).toEqual({ kind: 'exists', job });
     expect(await plain.get(jobIdOf(2))).toBeNull();
+  });
+});
+
+describe('list', () => {
+  const ask = { clientId: 'clinic', limit: 5 };
+
+  it('costs one query and one batch for a page, and finds a job as soon as it is stored', async () => {
+    for (let n = 1; n <= 7; n += 1) await plain.create(aJob({ jobId: jobIdOf(n), nowMs: START_MS + n }), null);
+    const { jobs, next } = await store.list(ask);
+    expect(jobs.map((one) => one.job.jobId)).toEqual([7, 6, 5, 4, 3].map(jobIdOf));
+    expect(scripted.tried).toEqual(['Query', 'BatchGetItem']);
+    expect(next).toEqual({ createdAtMs: START_MS + 3, jobId: jobIdOf(3) });
+  });
+
+  it('reads every page of a partition that answers in parts', async () => {
+    for (let n = 1; n <= 3; n += 1) await plain.create(aJob({ jobId: jobIdOf(n), nowMs: START_MS + n }), null);
+    scripted.follow(async ({ command, next }) => {
+      const output = await next();
+      if (command !== 'Query') return output;
+      const [first, second]: unknown[] = Reflect.get(output, 'Items');
+      const { pk } = clientJobKey(aJob());
+      return second === undefined ? output : { ...output, Items: [first], LastEvaluatedKey: { pk, ...Object(first) } };
+    });
+    expect((await store.list(ask)).jobs).toHaveLength(3);
+  });
+
+  it('keeps nothing that the client wrote beside the job’s own item', async () => {
+    const job = aJob({ externalJobId: 'Mustermann' });
+    await store.create(job, aClaim());
+    expect(await table.item(clientJobKey(job))).toEqual(clientJobKey(job));
+    await store.save(transition(job, { type: 'deleteRequested', atMs: at }));
+    expect(JSON.stringify(await table.item(jobKey(job.jobId)))).not.toContain('Mustermann');
   });
 });
 
@@ -239,7 +272,8 @@ describe('the store', () => {
     await store.save(transition(claimed.after, EVENTS.started));
     await store.listActive({ limit: 10 });
     await store.room('cpu');
-    const tried = new Set(scripted.tried.map((operation) => `dynamodb:${operation}`));
+    const contained = ['PutItem', 'UpdateItem'];
+    const tried = new Set([...scripted.tried, ...contained].map((operation) => `dynamodb:${operation}`));
     expect([...tried].sort()).toEqual(DYNAMO_JOB_STORE_OPERATIONS);
   });
 });

@@ -1,10 +1,8 @@
 import {
   GetItemCommand,
-  PutItemCommand,
   TransactWriteItemsCommand,
   UpdateItemCommand,
   type DynamoDBClient,
-  type Put,
   type TransactWriteItem,
   type Update,
 } from '@aws-sdk/client-dynamodb';
@@ -14,7 +12,9 @@ import {
   type Change,
   type CreateResult,
   type IdempotencyClaim,
+  type JobPage,
   type JobStore,
+  type ListAsk,
   type Room,
   type SaveResult,
   type StoredJob,
@@ -22,19 +22,21 @@ import {
 import { randomUUID } from 'node:crypto';
 import { throwAwsError } from '../aws-error.ts';
 import type { AwsOperation } from '../aws-operation.ts';
-import { readActiveJobs, type OnUnreadable } from './active-jobs.ts';
+import { readActiveJobs } from './active-jobs.ts';
 import { projection } from './attributes.ts';
 import { putClaim } from './claim-item.ts';
+import { putClientJob, readClientJobs } from './client-jobs.ts';
 import { parseStoredJob, putJob, STORED_JOB_ATTRIBUTES, updateJob, updateProgress } from './job-item.ts';
 import { activeAtOf, jobKey, poolKey, type Item, type ItemKey } from './job-table.ts';
 import { freeSlot, heldSlots, POOL_SLOTS_MAX, takeSlot } from './pool-item.ts';
+import type { JobItems, OnUnreadable } from './read-batch.ts';
 import { conditionFailed, isPassing, refusalsOf } from './refusals.ts';
 import { createVerdict, createVerdictOfItem, saveVerdict, saveVerdictOfItem, type CreateVerdict } from './verdicts.ts';
 import { pauseByTimer, pauseMs, writeUntilKnown, type Pause, type Write } from './write-until-known.ts';
 
 /**
- * Every SDK command that the store sends, without its ending: what its role must be allowed, on the table and its index.
- * TransactWriteItems is allowed by what it contains here: PutItem and UpdateItem.
+ * What the store's role must be allowed, on the table and its index: every SDK command that it sends, without its ending,
+ * and PutItem and UpdateItem, which its transactions contain: they are what allows TransactWriteItems.
  */
 export const DYNAMO_JOB_STORE_OPERATIONS: readonly AwsOperation[] = [
   'dynamodb:BatchGetItem',
@@ -56,7 +58,7 @@ export type DynamoJobStoreOptions = {
   pools: Readonly<Record<string, number>>;
   /** Waits between tries; a timer unless said otherwise. */
   pause?: Pause;
-  /** `listActive` tells it of a record that cannot be read and leaves that out. Without it such a record is an error. */
+  /** `listActive` and `list` tell it of a record that cannot be read and leave that out. Without it such a record is an error. */
   onUnreadable?: OnUnreadable;
 };
 
@@ -94,12 +96,17 @@ export class DynamoJobStore implements JobStore {
   async create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult> {
     if (job.phase !== 'queued' || job.version !== 1) throw new Error('create takes a new job: queued, version 1');
     const createId = randomUUID();
-    const put = putJob(this.#tableName, job, createId);
+    const puts = [
+      putJob(this.#tableName, job, createId),
+      ...(claim === null ? [] : [putClaim(this.#tableName, job, claim)]),
+      putClientJob(this.#tableName, job),
+    ];
     const verdict = await writeUntilKnown<CreateVerdict>(
       {
-        ...(claim === null
-          ? this.#put(put)
-          : this.#transaction(createId, [{ Put: put }, { Put: putClaim(this.#tableName, job, claim) }])),
+        ...this.#transaction(
+          createId,
+          puts.map((put) => ({ Put: put })),
+        ),
         applied: { kind: 'created' },
         judge: (refusals) => createVerdict(refusals, { createId, claim }),
         readBack: async () =>
@@ -150,14 +157,12 @@ export class DynamoJobStore implements JobStore {
   }
 
   async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
-    const table = { client: this.#client, tableName: this.#tableName, pause: this.#pause };
-    return readActiveJobs(
-      { ...table, onUnreadable: this.#onUnreadable },
-      {
-        limit: page.limit,
-        after: page.after === undefined ? null : activeAtOf(page.after),
-      },
-    );
+    const after = page.after === undefined ? null : activeAtOf(page.after);
+    return readActiveJobs(this.#jobItems(), { limit: page.limit, after });
+  }
+
+  async list(ask: ListAsk): Promise<JobPage> {
+    return readClientJobs(this.#jobItems(), ask);
   }
 
   async room(pool: string): Promise<Room> {
@@ -179,8 +184,9 @@ export class DynamoJobStore implements JobStore {
     return this.#transaction(saveId, [{ Update: update }, { Update: move }]);
   }
 
-  #put(put: Put): Sending {
-    return { operation: 'PutItem', send: () => this.#client.send(new PutItemCommand(put)) };
+  #jobItems(): JobItems {
+    const table = { client: this.#client, tableName: this.#tableName, pause: this.#pause };
+    return { ...table, onUnreadable: this.#onUnreadable };
   }
 
   #update(update: Update): Sending {

@@ -8,9 +8,12 @@ import {
   activeAtOf,
   activeShardOf,
   auditKey,
+  clientJobKey,
+  clientJobSort,
   JOB_TABLE,
   jobIdOfActiveAt,
   jobKey,
+  jobOfClientSort,
   jobTableDefinition,
 } from './job-table.ts';
 import { freeSlot, heldSlots, takeSlot } from './pool-item.ts';
@@ -176,6 +179,13 @@ describe('keys', () => {
     ];
     const sorted = jobs.map(activeAtOf).reverse().sort();
     expect(sorted.map(jobIdOfActiveAt)).toEqual(jobs.map(({ jobId }) => jobId));
+  });
+
+  it('sort a client’s jobs likewise, before the place behind all, and give time and id back', () => {
+    const job = { clientId: 'clinic', createdAtMs: START_MS, jobId: jobIdOf(7) };
+    expect(clientJobKey(job)).toEqual({ pk: { S: 'client#clinic' }, sk: { S: `job#0001893456000000#${job.jobId}` } });
+    expect(jobOfClientSort(clientJobSort(job))).toEqual({ createdAtMs: START_MS, jobId: jobIdOf(7) });
+    expect(clientJobSort({ createdAtMs: 9_999_999_999_999_999, jobId: jobIdOf(9) }) < clientJobSort(null)).toBe(true);
   });
 
   it('spread active jobs over every shard', () => {

@@ -1,5 +1,5 @@
 import type { AttributeValue, CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
-import type { JobId } from '@bpi/job-contract';
+import { jobIdSchema, type JobId } from '@bpi/job-contract';
 
 /**
  * The one table, as plain data, for the infrastructure and for tests. All keys are strings. On demand, so that nothing
@@ -8,6 +8,7 @@ import type { JobId } from '@bpi/job-contract';
  * | pk | sk | what |
  * |---|---|---|
  * | `job#<id>` | `job` | a job: its record as JSON, and beside it what conditions and the index need |
+ * | `client#<id>` | `job#<time>#<id>` | that the client has this job; never changes, so a list needs no index |
  * | `idem#<digest>` | `idem` | an idempotency claim; expires |
  * | `pool#<name>` | `pool` | the jobs that hold a slot of the pool |
  * | `keys` | `key#<id>` | an API key's digest |
@@ -35,6 +36,9 @@ export const ACTIVE_SHARDS: readonly string[] = Array.from({ length: JOB_TABLE.a
 const TIME_DIGITS = 16;
 const SEQUENCE_DIGITS = 10;
 const JOB_KEY = 'job#';
+const CLIENT_KEY = 'client#';
+/** Sorts behind every `job#<time>#<id>`. */
+const AFTER_ALL_JOBS = 'job$';
 
 /** The table for an emulator: all but the expiry, which is another call and which emulators do not keep to. */
 export function jobTableDefinition(tableName: string): CreateTableCommandInput {
@@ -61,6 +65,26 @@ export function jobTableDefinition(tableName: string): CreateTableCommandInput {
 
 export function jobKey(jobId: string): ItemKey {
   return key(`${JOB_KEY}${jobId}`, 'job');
+}
+
+/** The partition of a client's jobs. */
+export function clientPartition(clientId: string): string {
+  return `${CLIENT_KEY}${clientId}`;
+}
+
+export function clientJobKey(job: { clientId: string; createdAtMs: number; jobId: JobId }): ItemKey {
+  return key(clientPartition(job.clientId), clientJobSort(job));
+}
+
+/** Sorts a client's jobs by age, then by id; behind all of them for null. */
+export function clientJobSort(job: { createdAtMs: number; jobId: JobId } | null): string {
+  return job === null ? AFTER_ALL_JOBS : `${JOB_KEY}${activeAtOf(job)}`;
+}
+
+/** The time and the job id in what `clientJobSort` made. */
+export function jobOfClientSort(sort: string): { createdAtMs: number; jobId: JobId } {
+  const activeAt = sort.slice(JOB_KEY.length);
+  return { createdAtMs: Number(activeAt.slice(0, TIME_DIGITS)), jobId: jobIdSchema.parse(jobIdOfActiveAt(activeAt)) };
 }
 
 /** The job id in the key of a job's item; empty if it has none. */

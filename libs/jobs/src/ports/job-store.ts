@@ -1,4 +1,4 @@
-import type { JobId, JobRecord, Progress } from '@bpi/job-contract';
+import type { JobId, JobRecord, Progress, Status } from '@bpi/job-contract';
 import type { Change } from '../transition.ts';
 
 /** A job as stored: its record and, outside the record's version, the newest progress of its current attempt. */
@@ -23,6 +23,25 @@ export type CreateResult =
 export type SaveResult = 'saved' | 'stale' | 'full';
 
 export type Room = { slots: number; free: number };
+
+/** Where a job stands in its client's list. */
+export type JobPosition = { createdAtMs: number; jobId: JobId };
+
+/** Which jobs of one client: those for which every given condition holds. */
+export type ListAsk = {
+  clientId: string;
+  status?: Status;
+  /** The model's name. */
+  model?: string;
+  externalJobId?: string;
+  /** 1 to LIMITS.listPageJobsMax. */
+  limit: number;
+  /** Older than this one only: a `next` that was answered before. */
+  before?: JobPosition;
+};
+
+/** `next` null: there are no older ones. Else there may be, also behind a short or an empty page. */
+export type JobPage = { jobs: StoredJob[]; next: JobPosition | null };
 
 /**
  * The truth about jobs. Every method is atomic and durable when its promise resolves, and strongly
@@ -52,6 +71,13 @@ export interface JobStore {
 
   /** Active jobs (see `isActive`), oldest first, at most `limit`; `after` continues behind the last one seen. */
   listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]>;
+
+  /**
+   * A client's own jobs, newest first (ties by id), those whose deletion was asked left out. Looks at no more than
+   * LIMITS.listScanJobsMax jobs, so a page may be short although more follow: `next` goes on where this one ended, and
+   * following it to its end names each job once, however many come meanwhile.
+   */
+  list(ask: ListAsk): Promise<JobPage>;
 
   /** Slots of a pool and how many are free. An unknown pool has none. */
   room(pool: string): Promise<Room>;
