@@ -1,5 +1,6 @@
 /**
- * All there is to check, in one command: `./tools/test [PATTERN…]` (patterns narrow the Jest part).
+ * All there is to check, in one command: `./tools/test [--long] [PATTERN…]` (patterns narrow the Jest part; `--long`
+ * takes random tests to their full figures).
  * Installs what the tests need, stops what it started, ends with `N passed, N failed`.
  */
 import { mkdir } from 'node:fs/promises';
@@ -12,6 +13,8 @@ import { startSurroundings } from './testing/surroundings.ts';
 const repoRoot = join(import.meta.dirname, '../..');
 const cacheDir = join(repoRoot, 'data/test-cache');
 const say = (line: string) => process.stdout.write(`${line}\n`);
+
+const LONG = '--long';
 
 type Tally = { passed: number; failed: number };
 const tally: Tally = { passed: 0, failed: 0 };
@@ -53,7 +56,9 @@ async function checkSources(): Promise<void> {
   await check('terraform validate', process.execPath, ['tools/src/testing/terraform-validate.ts']);
 }
 
-async function main(patterns: string[]): Promise<void> {
+async function main(args: string[]): Promise<void> {
+  const patterns = args.filter((arg) => arg !== LONG);
+  const longEnv: Record<string, string> = args.includes(LONG) ? { BPI_TEST_LONG: '1' } : {};
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   await checkSources();
   const { env, python, stop } = await startSurroundings({ repoRoot, cacheDir, log: say });
@@ -73,7 +78,7 @@ async function main(patterns: string[]): Promise<void> {
     const units = await jest({
       name: 'units',
       args: [...patterns, '--maxWorkers=1', ...ignoring(['/node_modules/', ...elsewhere])],
-      env,
+      env: { ...env, ...longEnv },
     });
     const containers = await jest({
       name: 'containers',
