@@ -70,6 +70,15 @@ describe('an account without a state bucket', () => {
     );
   });
 
+  it('leaves a gap for the address of alarms that no shell takes, unless it knows one', async () => {
+    delete harness.env['TF_VAR_alert_email'];
+    await bootstrap();
+    expect(harness.said).toContain('gh variable set ALERT_EMAIL --repo example/platform --body <address-for-alarms>');
+    harness.env['TF_VAR_alert_email'] = 'someone@example.org';
+    await bootstrap();
+    expect(harness.said).toContain('gh variable set ALERT_EMAIL --repo example/platform --body someone@example.org');
+  });
+
   it('asks before it makes anything', async () => {
     await expect(bootstrap({ approval: 'to be asked for' })).rejects.toThrow('Nothing was changed');
     expect(await steps()).toEqual(['init', 'plan', 'show', 'init']);

@@ -149,7 +149,8 @@ function sayWhatToSet(
     AWS_ACCOUNT_ID: account,
     AWS_REGION: region,
     TF_STATE_BUCKET: bucket,
-    ALERT_EMAIL: 'you@example.org',
+    // Pasted as it is, a shell refuses the angle brackets: better no alarms yet than alarms to a stranger.
+    ALERT_EMAIL: env['TF_VAR_alert_email'] ?? '<address-for-alarms>',
   };
   for (const [name, value] of Object.entries(variables)) {
     say(`gh variable set ${name} --repo ${repository} --body ${value}`);
