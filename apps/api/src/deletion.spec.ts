@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { deletionBodySchema, type JobId } from '@bpi/job-contract';
+import { deletionBodySchema, jobPrefix, type JobId } from '@bpi/job-contract';
 import {
   applyEvents,
   completeJob,
@@ -65,6 +65,14 @@ describe('DELETE /jobs/:job_id', () => {
     }
   });
 
+  it('may overtake a download: files that went after the record was read are gone, and no error of ours', async () => {
+    const jobId = await submit(api);
+    await completeJob(api, jobId, { 'preview.png': Buffer.from('png') });
+    await api.ports.objects.deletePrefix(jobPrefix(jobId));
+    const response = await fetch(`${api.url}/result/${jobId}/preview.png`);
+    expect([response.status, (await problemOf(response)).code]).toEqual([410, 'gone']);
+  });
+
   it('is no business of another client', async () => {
     const other = await startTestApi();
     const jobId = await submit(other);
@@ -86,7 +94,7 @@ describe('DELETE /jobs/:job_id', () => {
     expect(await readdir(join(api.dataDir, 'jobs'))).toHaveLength(folders.length + 1);
   });
 
-  it('drops the words of the client from the database at once', async () => {
+  it('drops the words of the client from the record at once', async () => {
     const jobId = await submit(api, inferForm({ external_job_id: 'Mustermann-7Q' }));
     const rows = () => {
       const database = new DatabaseSync(join(api.dataDir, 'platform.db'), { readOnly: true });

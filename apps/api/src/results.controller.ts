@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import {
@@ -11,7 +12,7 @@ import {
   type Metadata,
   type ResultBody,
 } from '@bpi/job-contract';
-import { readText, type Clock } from '@bpi/jobs';
+import { ObjectNotFound, readText, type ByteRange, type Clock } from '@bpi/jobs';
 import { parseRange } from './http/byte-range.ts';
 import { isNotModified } from './http/entity-tag.ts';
 import { ProblemError } from './http/problem-error.ts';
@@ -120,6 +121,16 @@ export class ResultsController {
     return this.#ports.objects.signDownload(key, { fileName: name, mediaType, ttlMs: this.#settings.resultLinkTtlMs });
   }
 
+  /** The record outlives its objects: they may have been deleted since it was read, or have expired. */
+  async #open({ key }: ManifestEntry, range: ByteRange | null): Promise<Readable> {
+    try {
+      return await this.#ports.objects.get(key, ...(range === null ? [] : [range]));
+    } catch (error) {
+      if (error instanceof ObjectNotFound) throw new ProblemError('gone');
+      throw error;
+    }
+  }
+
   async #sendBytes(req: Request, res: Response, found: { entry: ManifestEntry; etag: string }): Promise<void> {
     const { entry, etag } = found;
     const ifRange = req.headers['if-range'];
@@ -130,8 +141,7 @@ export class ResultsController {
     }
     const range = answer.kind === 'part' ? answer.range : null;
     // Opened before the first header: a missing object is then a whole answer of its own.
-    const body =
-      req.method === 'HEAD' ? null : await this.#ports.objects.get(entry.key, ...(range === null ? [] : [range]));
+    const body = req.method === 'HEAD' ? null : await this.#open(entry, range);
     res.setHeader('Accept-Ranges', 'bytes');
     res.setHeader('Content-Type', ARTIFACTS[entry.name].mediaType);
     res.setHeader('Content-Disposition', `attachment; filename="${entry.name}"`);

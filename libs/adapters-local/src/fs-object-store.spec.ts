@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { link, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -57,6 +58,16 @@ describe('FsObjectStore', () => {
     expect(await objects.sweepTemp(Date.now() + 2 * HOUR_MS)).toBe(2);
     expect(await temporaries()).toEqual([]);
     expect(await objects.head('a')).not.toBeNull();
+  });
+
+  it('ends a deletion that a crash broke off between the move and the removal', async () => {
+    for (const prefix of ['jobs/a/', 'jobs/b/'])
+      await objects.put(`${prefix}input`, Buffer.from('x'), { ifAbsent: true });
+    const movedName = (prefix: string) => `deleted-${createHash('sha256').update(prefix).digest('hex')}-crashed`;
+    await rename(join(root, 'jobs/a'), join(root, '.tmp', movedName('jobs/a/')));
+    await rename(join(root, 'jobs/b'), join(root, '.tmp', movedName('jobs/b/')));
+    await objects.deletePrefix('jobs/a/');
+    expect(await temporaries()).toEqual([movedName('jobs/b/')]);
   });
 
   it('has nothing to sweep in a new folder', async () => {

@@ -85,19 +85,23 @@ export class FsObjectStore implements ObjectStore {
     }
   }
 
-  /** The folder leaves its place in one step, so nobody sees half of it; a crash leaves its files to `sweepTemp`. */
+  /**
+   * The folder leaves its place in one step, so nobody sees half of it. Its temporary name tells what it was: a repeat
+   * after a crash in between finds it there, and resolves only when that is gone, too.
+   */
   async deletePrefix(prefix: string): Promise<void> {
     assertPrefix(prefix);
     const path = join(this.#root, prefix);
-    const temporary = await this.#temporaryPath();
+    const folder = await this.#temporaryFolder();
+    const deleted = `deleted-${createHash('sha256').update(prefix).digest('hex')}-`;
     try {
-      await rename(path, temporary);
+      await rename(path, join(folder, `${deleted}${randomUUID()}`));
+      await syncFolder(dirname(path));
     } catch (error) {
-      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return;
-      throw error;
+      if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error;
     }
-    await syncFolder(dirname(path));
-    await rm(temporary, { recursive: true, force: true });
+    const moved = (await namesIn(folder)).filter((name) => name.startsWith(deleted));
+    for (const name of moved) await rm(join(folder, name), { recursive: true, force: true });
   }
 
   async signDownload(): Promise<null> {
@@ -142,9 +146,13 @@ export class FsObjectStore implements ObjectStore {
   }
 
   async #temporaryPath(): Promise<string> {
+    return join(await this.#temporaryFolder(), randomUUID());
+  }
+
+  async #temporaryFolder(): Promise<string> {
     const folder = join(this.#root, TEMPORARY_FOLDER);
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return join(folder, randomUUID());
+    return folder;
   }
 }
 

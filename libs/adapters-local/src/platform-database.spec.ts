@@ -81,11 +81,13 @@ describe('platform database', () => {
     const put = raw.prepare("INSERT INTO jobs VALUES (?, 'c', 1, 'cpu', 'queued', 0, 1, 1, ?, NULL, NULL, NULL, NULL)");
     put.run('named', JSON.stringify({ externalJobId: 'scan 7', attempt: null, endedAttempts: [] }));
     put.run('nameless', JSON.stringify({ externalJobId: null, attempt: null, endedAttempts: [] }));
+    put.run('unreadable', 'torn {');
     raw.close();
     database = openPlatformDatabase(path);
     expect(database.sql('SELECT job_id, listed, external_job_id FROM jobs ORDER BY job_id').all()).toEqual([
       { job_id: 'named', listed: 1, external_job_id: 'scan 7' },
       { job_id: 'nameless', listed: 1, external_job_id: null },
+      { job_id: 'unreadable', listed: 1, external_job_id: null },
     ]);
   });
 

@@ -85,7 +85,9 @@ export const SCHEMA_STEPS: readonly string[] = [
   -- A client lists its own jobs, newest first; what it deleted is out of its lists, however much that is.
   ALTER TABLE jobs ADD COLUMN listed INTEGER NOT NULL DEFAULT 1 CHECK (listed IN (0, 1));
   ALTER TABLE jobs ADD COLUMN external_job_id TEXT;
-  UPDATE jobs SET external_job_id = json_extract(record, '$.externalJobId');
+  -- A record that nobody can read keeps the others from nothing, here as elsewhere.
+  UPDATE jobs SET external_job_id = json_extract(record, '$.externalJobId')
+  WHERE CASE WHEN json_valid(record) THEN json_extract(record, '$.externalJobId') IS NOT NULL ELSE 0 END;
   CREATE INDEX jobs_client ON jobs (client_id, created_at_ms, job_id) WHERE listed = 1;
   CREATE INDEX jobs_external ON jobs (client_id, external_job_id, created_at_ms, job_id)
     WHERE listed = 1 AND external_job_id IS NOT NULL;

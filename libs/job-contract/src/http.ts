@@ -73,7 +73,7 @@ export const jobListSchema = z.strictObject({
 });
 export type JobList = z.infer<typeof jobListSchema>;
 
-/** Of `DELETE /jobs/{job_id}`, however often it is asked; from then on every other route answers 410. */
+/** Of `DELETE /jobs/{job_id}`, however often it is asked; from then on whatever is asked about it answers 410. */
 export const deletionBodySchema = z.strictObject({ job_id: jobIdSchema, deletion: z.literal('requested') });
 export type DeletionBody = z.infer<typeof deletionBodySchema>;
 

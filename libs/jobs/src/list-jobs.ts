@@ -23,7 +23,9 @@ export async function fillPage(
   let before = ask.before ?? null;
   for (let looked = 0; looked < listScanJobsMax;) {
     const missing = ask.limit - jobs.length;
-    const wanted = Math.min(listScanJobsMax - looked, hasConditions(ask) ? Math.max(BATCH_JOBS, missing) : missing);
+    // A page that is not full yet has met deleted ones, and there may be many.
+    const isSparse = hasConditions(ask) || looked > 0;
+    const wanted = Math.min(listScanJobsMax - looked, isSparse ? Math.max(BATCH_JOBS, missing) : missing);
     const found = await readOlder(before, wanted);
     for (const { at, stored } of found) {
       if (jobs.length === ask.limit) return { jobs, next: before };

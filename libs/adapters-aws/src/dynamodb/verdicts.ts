@@ -25,8 +25,9 @@ export function saveVerdictOfItem(item: Item | null, saveId: string, versionBefo
 }
 
 /**
- * What refusals say about a create: [job, …], or [job, claim, …] if there is a claim. A claim that came first counts more than a job of the same
- * id, but a job that we made ourselves counts most: then the claim is ours too. Null if they do not say.
+ * What refusals say about a create: [job, …], or [job, claim, …] if there is a claim. A claim that came first counts
+ * more than a job of the same id, but a job that we made ourselves counts most: then the claim is ours too. Null if they
+ * do not say.
  */
 export function createVerdict(
   [job, earlier]: readonly Refusal[],
