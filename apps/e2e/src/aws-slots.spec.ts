@@ -73,7 +73,7 @@ describe('the slots of a pool that two workers share', () => {
     let mostAtWork = 0;
     const script = ({ epoch, jobId }: Asked): TaskScript => {
       mostAtWork = Math.max(mostAtWork, tasks.runs.filter(({ running }) => running.size > 0).length);
-      return { model: 400, ...(epoch === 1 && jobId < '5' ? { exit: KILLED_EXIT } : {}) };
+      return { model: 1_000, ...(epoch === 1 && jobId < '5' ? { exit: KILLED_EXIT } : {}) };
     };
     const jobIds = await submitAll(JOBS, script);
     const counts: number[] = [];
@@ -93,7 +93,8 @@ describe('the slots of a pool that two workers share', () => {
       await sampling;
     }
     expect(counts.length).toBeGreaterThan(SAMPLES_MIN);
-    expect(Math.max(...counts)).toBe(SLOTS);
+    // Looks now and then may miss the fullest moment, which the tasks themselves see.
+    expect(Math.max(...counts)).toBeLessThanOrEqual(SLOTS);
     expect(mostAtWork).toBe(SLOTS);
     await expectAllFree();
   }, 120_000);
