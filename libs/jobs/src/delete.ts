@@ -1,32 +1,17 @@
-import type { JobId, JobRecord } from '@bpi/job-contract';
+import type { JobRecord } from '@bpi/job-contract';
+import { noteWish, type Ask } from './note-wish.ts';
 import type { JobQueue } from './ports/job-queue.ts';
 import type { JobStore } from './ports/job-store.ts';
-import { transition } from './transition.ts';
 
 export type DeleteResult = { kind: 'requested'; job: JobRecord } | { kind: 'not_found' };
-
-/** More rounds than writers that could be ahead of us; each lost round means that somebody else got on. */
-const ROUNDS_MAX = 20;
 
 /**
  * Notes that the client wants its job gone and wakes the worker, which ends the job if need be and removes its files.
  * May be repeated; a job that is deleted stays so. Only the owner's jobs are found.
- * @throws after ROUNDS_MAX lost races; the wish was not noted, ask again.
  */
-export async function deleteJob(
-  ports: { store: JobStore; queue: JobQueue },
-  ask: { jobId: JobId; clientId: string; nowMs: number },
-): Promise<DeleteResult> {
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    const stored = await ports.store.get(ask.jobId);
-    if (stored === null || stored.job.clientId !== ask.clientId) return { kind: 'not_found' };
-    const { job } = stored;
-    if (job.deletion !== null) return { kind: 'requested', job };
-    const change = transition(job, { type: 'deleteRequested', atMs: ask.nowMs });
-    if ((await ports.store.save(change)) === 'saved') {
-      await ports.queue.send(job, 0);
-      return { kind: 'requested', job: change.after };
-    }
-  }
-  throw new Error('the deletion lost every race with the job’s own progress: ask again');
+export function deleteJob(ports: { store: JobStore; queue: JobQueue }, ask: Ask): Promise<DeleteResult> {
+  return noteWish<DeleteResult>(ports, ask, {
+    event: { type: 'deleteRequested', atMs: ask.nowMs },
+    answerOf: (job) => (job.deletion === null ? null : { kind: 'requested', job }),
+  });
 }
