@@ -1,8 +1,9 @@
-import { chmod, cp, mkdir, readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import {
   APPS,
   contentHash,
+  copyModelContext,
   DEBIAN_IMAGE,
   dockerfileOf,
   modelContextFiles,
@@ -100,15 +101,6 @@ async function modelImage({ repoRoot }: ImagesRequest, name: string): Promise<Im
     contentTag: `${version}-${content.slice(0, CONTENT_DIGITS)}`,
     dockerfile: 'Dockerfile',
     buildArgs: { BASE: DEBIAN_IMAGE },
-    stage: async (folder) => {
-      for (const file of files) {
-        await mkdir(dirname(join(folder, file)), { recursive: true });
-        await cp(join(model, file), join(folder, file));
-        // A checkout's umask must not decide what the model may read.
-        await chmod(join(folder, file), 0o644);
-        for (let inside = dirname(file); inside !== '.'; inside = dirname(inside))
-          await chmod(join(folder, inside), 0o755);
-      }
-    },
+    stage: (folder) => copyModelContext(model, files, folder),
   };
 }

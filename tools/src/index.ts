@@ -3,6 +3,7 @@ export { emulatorSettings } from './aws/aws-resources.ts';
 export { APPS, ensureBundle, type App } from './docker/app-image-bundle.ts';
 export { dockerfileOf, readContext, writeContext } from './docker/app-image-context.ts';
 export { OFFICIAL_IMAGE as DEBIAN_IMAGE } from './docker/base-image.ts';
+export { copyModelContext } from './docker/model-context.ts';
 export { contentHash, contextFiles as modelContextFiles } from './docker/model-image.ts';
 export { makeInput, type MadeInput } from './make-input.ts';
 export { ApiProblem, Client, type InferRequest } from './run/client.ts';

@@ -1,10 +1,11 @@
-import { cp, chmod, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type Docker from 'dockerode';
 import { runCommand, withoutCredentials } from './host.ts';
 import type { HostEnvironment, Log } from './host.ts';
 import { followBuild } from './image-events.ts';
+import { copyModelContext } from './model-context.ts';
 
 /** Name of the host's CA bundle in a build context; a Dockerfile may copy it into a build stage, never further. */
 export const CA_FILE = 'host-ca.pem';
@@ -62,14 +63,8 @@ export async function buildImage(docker: Docker, request: BuildRequest): Promise
   }
 }
 
-/** Copies the context with modes of our own (a checkout's umask must not decide what the model may read). */
 async function stage(context: string, { folder, files, environment }: BuildRequest): Promise<string[]> {
-  for (const file of files) {
-    await cp(join(folder, file), join(context, file), { recursive: true });
-    await chmod(join(context, file), 0o644);
-    for (let inside = dirname(file); inside !== '.'; inside = dirname(inside))
-      await chmod(join(context, inside), 0o755);
-  }
+  await copyModelContext(folder, files, context);
   const bundle = await hostCaBundle(environment);
   if (bundle !== undefined) await writeFile(join(context, CA_FILE), bundle, { mode: 0o644 });
   return readdir(context);
