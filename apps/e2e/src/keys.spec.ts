@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { apiKeyPattern } from '@bpi/job-contract';
 import { Client } from '@bpi/tools';
 import { startAwsHarness, type AwsHarness } from './aws-harness.ts';
 import { repoRoot, startHarness, type Harness } from './harness.ts';
@@ -37,7 +38,7 @@ describe('API keys made by tools/keys', () => {
   it('are two per client at most, are listed without their secret, and end when they are revoked', async () => {
     const second = await keys('create', 'clinic-a');
     await expect(keys('create', 'clinic-a')).rejects.toThrow('revoke one first');
-    const [, keyId = '', secret = ''] = second.split('_');
+    const [, keyId = '', secret = ''] = apiKeyPattern.exec(second) ?? [];
     const listed = await keys('list');
     expect(listed).toContain(keyId);
     expect(listed).not.toContain(secret);
@@ -78,7 +79,7 @@ describe('API keys made by tools/keys --table', () => {
     const client = new Client(harness.platform.url, key);
     const { job_id: jobId } = await client.infer({ inputPath: harness.input('plain'), model: 'echo' });
     await expect(harness.client.status(jobId)).rejects.toMatchObject({ code: 'not_found' });
-    await keys(['revoke', key.split('_')[1] ?? ''], 'us-east-1');
+    await keys(['revoke', apiKeyPattern.exec(key)?.[1] ?? ''], 'us-east-1');
     await expect(client.status(jobId)).rejects.toMatchObject({ code: 'unauthorized' });
   }, 60_000);
 
