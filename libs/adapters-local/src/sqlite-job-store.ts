@@ -24,6 +24,7 @@ import {
   type StoredJob,
 } from '@bpi/jobs';
 import type { PlatformDatabase } from './platform-database.ts';
+import { SqliteJobMarks } from './sqlite-job-marks.ts';
 import { writeStatusFile } from './status-file.ts';
 
 export type SqliteJobStoreOptions = {
@@ -88,12 +89,14 @@ export class SqliteJobStore implements JobStore {
   readonly #pools: Readonly<Record<string, number>>;
   readonly #dataRoot: string;
   readonly #onUnreadable: ((jobId: string) => void) | undefined;
+  readonly #marks: SqliteJobMarks;
 
   constructor(database: PlatformDatabase, options: SqliteJobStoreOptions) {
     this.#database = database;
     this.#pools = options.pools;
     this.#dataRoot = options.dataRoot;
     this.#onUnreadable = options.onUnreadable;
+    this.#marks = new SqliteJobMarks(database);
   }
 
   async create(job: JobRecord, claim: IdempotencyClaim | null): Promise<CreateResult> {
@@ -116,6 +119,10 @@ export class SqliteJobStore implements JobStore {
 
   async get(jobId: JobId): Promise<StoredJob | null> {
     return this.#database.read(() => this.#find(jobId));
+  }
+
+  async marks(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
+    return this.#database.read(() => this.#marks.read(jobIds));
   }
 
   async save(change: Change): Promise<SaveResult> {

@@ -3,6 +3,7 @@ import {
   assertChange,
   fillPage,
   isActive,
+  markOf,
   type Change,
   type CreateResult,
   type IdempotencyClaim,
@@ -65,6 +66,11 @@ export class MemoryJobStore implements JobStore {
   async get(jobId: JobId): Promise<StoredJob | null> {
     const row = this.#rows.get(jobId);
     return row === undefined ? null : storedJobOf(row);
+  }
+
+  async marks(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
+    const rows = jobIds.map((jobId) => [jobId, this.#rows.get(jobId)] as const);
+    return new Map(rows.flatMap(([jobId, row]) => (row === undefined ? [] : [[jobId, markOf(storedJobOf(row))]])));
   }
 
   async save(change: Change): Promise<SaveResult> {

@@ -139,6 +139,7 @@ function aBench(stored: JobRecord, fail: string[] = []) {
       create: unused,
       recordProgress: unused,
       listActive: unused,
+      marks: unused,
       list: unused,
       room: unused,
     },

@@ -54,6 +54,7 @@ function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [], deleted 
       save: unused,
       recordProgress: unused,
       listActive: unused,
+      marks: unused,
       list: unused,
       room: unused,
       get: async (jobId) => {

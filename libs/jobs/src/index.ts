@@ -7,6 +7,7 @@ export { decide, type Sight, type Step } from './decide.ts';
 export { deleteJob, type DeleteResult } from './delete.ts';
 export { CLEAN_LIMITS, removeForgottenInputs, type Cleaned } from './forgotten-inputs.ts';
 export type { JobEvent } from './job-event.ts';
+export { markOf, markOfVersion } from './job-mark.ts';
 export { fillPage, type Candidate } from './list-jobs.ts';
 export { erasureDue, isActive, newJob, projectionDue, type NewJob } from './new-job.ts';
 export { assertPolicy, AWS_POLICY, LOCAL_POLICY, type JobPolicy } from './policy.ts';

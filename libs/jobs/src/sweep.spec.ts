@@ -40,6 +40,7 @@ function aContext(given: {
       create: unused,
       save: unused,
       recordProgress: unused,
+      marks: unused,
       listActive: unused,
       list: unused,
       room: unused,

@@ -15,6 +15,7 @@ import {
   type JobStoreHarness,
 } from './job-store-harness.ts';
 import { describeJobStoreList } from './job-store-list.conformance.ts';
+import { describeJobStoreMarks } from './job-store-marks.conformance.ts';
 import { describeJobStoreSlots } from './job-store-slots.conformance.ts';
 
 /** The obligations of `JobStore`, on any backend. */
@@ -36,6 +37,7 @@ export function describeJobStore(
     describeJobStoreSlots(() => harness);
     describe('recordProgress', () => describeProgress(() => harness));
     describe('listActive', () => describeListActive(() => harness));
+    describe('marks', () => describeJobStoreMarks(() => harness));
     describe('list', () => describeJobStoreList(() => harness));
     describe('a deletion', () => describeJobStoreDeletion(() => harness));
   });

@@ -44,6 +44,7 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
       room: () => typed({ call: 'room' }),
       create: unused,
       listActive: unused,
+      marks: unused,
       list: unused,
       recordProgress: unused,
     },

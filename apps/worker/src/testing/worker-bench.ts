@@ -125,6 +125,7 @@ export function bound(store: AdvanceContext['store']): AdvanceContext['store'] {
     save: (change) => store.save(change),
     recordProgress: (jobId, epoch, progress) => store.recordProgress(jobId, epoch, progress),
     listActive: (page) => store.listActive(page),
+    marks: (jobIds) => store.marks(jobIds),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
   };

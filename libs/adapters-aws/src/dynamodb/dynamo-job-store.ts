@@ -26,10 +26,18 @@ import { readActiveJobs } from './active-jobs.ts';
 import { projection } from './attributes.ts';
 import { putClaim } from './claim-item.ts';
 import { putClientJob, readClientJobs } from './client-jobs.ts';
-import { parseStoredJob, putJob, STORED_JOB_ATTRIBUTES, updateJob, updateProgress } from './job-item.ts';
+import {
+  MARK_ATTRIBUTES,
+  parseMark,
+  parseStoredJob,
+  putJob,
+  STORED_JOB_ATTRIBUTES,
+  updateJob,
+  updateProgress,
+} from './job-item.ts';
 import { activeAtOf, jobKey, poolKey, type Item, type ItemKey } from './job-table.ts';
 import { freeSlot, heldSlots, POOL_SLOTS_MAX, takeSlot } from './pool-item.ts';
-import type { JobItems, OnUnreadable } from './read-batch.ts';
+import { readJobItems, type JobItems, type OnUnreadable } from './read-batch.ts';
 import { conditionFailed, isPassing, refusalsOf } from './refusals.ts';
 import { createVerdict, createVerdictOfItem, saveVerdict, saveVerdictOfItem, type CreateVerdict } from './verdicts.ts';
 import { pauseByTimer, pauseMs, writeUntilKnown, type Pause, type Write } from './write-until-known.ts';
@@ -120,6 +128,11 @@ export class DynamoJobStore implements JobStore {
   async get(jobId: JobId): Promise<StoredJob | null> {
     const item = await this.#read(jobKey(jobId), STORED_JOB_ATTRIBUTES);
     return item === null ? null : parseStoredJob(item);
+  }
+
+  async marks(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, string>> {
+    const wanted = [...new Set(jobIds)];
+    return new Map(await readJobItems(this.#jobItems(), wanted, MARK_ATTRIBUTES, parseMark));
   }
 
   async save(change: Change): Promise<SaveResult> {

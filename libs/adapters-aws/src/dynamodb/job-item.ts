@@ -1,11 +1,22 @@
 import type { Put, Update } from '@aws-sdk/client-dynamodb';
-import { jobRecordSchema, LIMITS, progressSchema, type JobId, type JobRecord, type Progress } from '@bpi/job-contract';
-import { isActive, type Change, type StoredJob } from '@bpi/jobs';
-import { attributeNames, numberValue, text } from './attributes.ts';
-import { activeAtOf, activeShardOf, jobKey, type Item } from './job-table.ts';
+import {
+  jobIdSchema,
+  jobRecordSchema,
+  LIMITS,
+  progressSchema,
+  type JobId,
+  type JobRecord,
+  type Progress,
+} from '@bpi/job-contract';
+import { isActive, markOfVersion, type Change, type StoredJob } from '@bpi/jobs';
+import { attributeNames, numberValue, text, wholeNumber } from './attributes.ts';
+import { activeAtOf, activeShardOf, jobIdOfItem, jobKey, type Item } from './job-table.ts';
 
 /** What a reader of a stored job asks for. */
 export const STORED_JOB_ATTRIBUTES = ['record', 'progress'] as const;
+
+/** What a job's mark is made of. */
+export const MARK_ATTRIBUTES = ['version', 'progress'] as const;
 
 /** Puts a new job unless its id is stored. The `createId` stays with the job and proves who made it. */
 export function putJob(tableName: string, job: JobRecord, createId: string): Put {
@@ -73,8 +84,17 @@ export function parseRecord(item: Item): JobRecord {
 }
 
 export function parseStoredJob(item: Item): StoredJob {
-  const progress = item['progress'] === undefined ? null : progressSchema.parse(JSON.parse(text(item, 'progress')));
-  return { job: parseRecord(item), progress };
+  return { job: parseRecord(item), progress: parseProgress(item) };
+}
+
+/** Whose item it is, and its job's mark. */
+export function parseMark(item: Item): [JobId, string] {
+  const mark = markOfVersion(wholeNumber(item, 'version'), parseProgress(item));
+  return [jobIdSchema.parse(jobIdOfItem(item)), mark];
+}
+
+function parseProgress(item: Item): Progress | null {
+  return item['progress'] === undefined ? null : progressSchema.parse(JSON.parse(text(item, 'progress')));
 }
 
 function recordAttributes(job: JobRecord): Item {

@@ -57,6 +57,12 @@ export interface JobStore {
   get(jobId: JobId): Promise<StoredJob | null>;
 
   /**
+   * For each of these jobs that is stored, what `markOf` makes of its `get`: cheaper than that, and read together, so that
+   * one watcher can ask for many jobs many times. An id that is given twice is asked once; the caller bounds how many.
+   */
+  marks(jobIds: readonly JobId[]): Promise<ReadonlyMap<JobId, string>>;
+
+  /**
    * Stores `change.after` if the stored version is still `change.before.version`; else `stale`.
    * In the same step takes or frees the slot the change says; `full` if the pool has none left.
    * Refuses (throws) anything that `transition` did not make.
