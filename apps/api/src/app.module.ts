@@ -12,7 +12,8 @@ import { ModelsController } from './models.controller.ts';
 import type { ApiPorts } from './ports.ts';
 import { ResultsController } from './results.controller.ts';
 import type { ApiSettings } from './settings.ts';
-import { CATALOGUE, CLOCK, INTAKE, LOG, PORTS, READINESS, SETTINGS } from './tokens.ts';
+import { CATALOGUE, CLOCK, INTAKE, LOG, PORTS, READINESS, SETTINGS, WAITING } from './tokens.ts';
+import type { Waiting } from './waiting/waiting.ts';
 
 export type AppValues = {
   ports: ApiPorts;
@@ -21,6 +22,7 @@ export type AppValues = {
   clock: Clock;
   log: Log;
   intake: Intake;
+  waiting: Waiting;
   readiness: readonly ReadinessCheck[];
 };
 
@@ -46,6 +48,7 @@ export class AppModule {
         { provide: CLOCK, useValue: values.clock },
         { provide: LOG, useValue: values.log },
         { provide: INTAKE, useValue: values.intake },
+        { provide: WAITING, useValue: values.waiting },
         { provide: READINESS, useValue: values.readiness },
       ],
     };

@@ -1,44 +1,82 @@
 import { createHash } from 'node:crypto';
-import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
-import { isJobId, isTerminal, type DeletionBody, type Log, type StatusBody } from '@bpi/job-contract';
-import { cancelJob, deleteJob, type Clock, type StoredJob } from '@bpi/jobs';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Query, Req, Res } from '@nestjs/common';
+import {
+  isJobId,
+  isTerminal,
+  statusQuerySchema,
+  type DeletionBody,
+  type JobId,
+  type Log,
+  type StatusBody,
+} from '@bpi/job-contract';
+import { cancelJob, deleteJob, markOf, type Clock, type StoredJob } from '@bpi/jobs';
+import { clientGone } from './http/client-gone.ts';
 import { isNotModified } from './http/entity-tag.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { callerOf, contextOf } from './http/request-context.ts';
 import type { Request, Response } from './http/types.ts';
 import { findOwnJob } from './job-lookup.ts';
+import { parseQuery } from './parse-query.ts';
 import type { ApiPorts } from './ports.ts';
 import { statusBody } from './status-body.ts';
-import { CLOCK, LOG, PORTS } from './tokens.ts';
+import { CLOCK, LOG, PORTS, WAITING } from './tokens.ts';
+import type { Waiting } from './waiting/waiting.ts';
 
 /** When asking again may show something new. */
 const RETRY_AFTER_S = '1';
+
+type Look = { jobId: JobId; mark: string; body: StatusBody; etag: string };
 
 @Controller()
 export class JobsController {
   readonly #ports: ApiPorts;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #waiting: Waiting;
 
-  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(CLOCK) clock: Clock, @Inject(LOG) log: Log) {
+  constructor(
+    @Inject(PORTS) ports: ApiPorts,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(LOG) log: Log,
+    @Inject(WAITING) waiting: Waiting,
+  ) {
     this.#ports = ports;
     this.#clock = clock;
     this.#log = log;
+    this.#waiting = waiting;
   }
 
+  /**
+   * With `wait` and `If-None-Match` held until the entity tag is another one, with `wait` alone until the job has ended. What
+   * changes without the record (what a queued job waits for) ends no wait; the answer shows it all the same.
+   */
   @Get('status/:job_id')
   async status(
     @Param('job_id') id: string,
+    @Query() query: unknown,
     @Req() req: Request,
     @Res({ passthrough: true }) res: Response,
   ): Promise<StatusBody | undefined> {
-    const stored = await findOwnJob(this.#ports.store, id, callerOf(req).clientId);
-    const body = await this.#bodyOf(stored);
-    // Over the whole body: what a job waits for can change without its record or its progress changing.
-    const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)}"`;
+    const ifNoneMatch = req.headers['if-none-match'];
+    const { clientId } = callerOf(req);
+    const look = () => this.#look(id, clientId);
+    const first = await look();
+    const { wait } = parseQuery(statusQuerySchema, query);
+    const held = await this.#waiting.hold.until({
+      clientId,
+      waitSeconds: wait ?? 0,
+      first,
+      look,
+      isDue: ({ body, etag }) =>
+        ifNoneMatch === undefined ? isTerminal(body.phase) : !isNotModified(ifNoneMatch, etag),
+      gone: clientGone(res),
+      context: contextOf(req),
+    });
+    if (wait !== undefined) res.setHeader('Preference-Applied', `wait=${held.waitSeconds}`);
+    const { body, etag } = held.seen;
     res.setHeader('ETag', etag);
-    if (!isTerminal(stored.job.phase)) res.setHeader('Retry-After', RETRY_AFTER_S);
-    if (!isNotModified(req.headers['if-none-match'], etag)) return body;
+    if (!isTerminal(body.phase)) res.setHeader('Retry-After', RETRY_AFTER_S);
+    if (!isNotModified(ifNoneMatch, etag)) return body;
     res.status(304);
     return undefined;
   }
@@ -73,6 +111,14 @@ export class JobsController {
     await this.#ports.clients.audit({ atMs: nowMs, ...caller, action: 'delete', jobId: id, requestId });
     this.#log('job.delete', { jobId: id, clientId: caller.clientId });
     return { job_id: id, deletion: 'requested' };
+  }
+
+  async #look(id: string, clientId: string): Promise<Look> {
+    const stored = await findOwnJob(this.#ports.store, id, clientId);
+    const body = await this.#bodyOf(stored);
+    // Over the whole body: what a job waits for can change without its record or its progress changing.
+    const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)}"`;
+    return { jobId: stored.job.jobId, mark: markOf(stored), body, etag };
   }
 
   async #bodyOf(stored: StoredJob): Promise<StatusBody> {

@@ -8,7 +8,7 @@ import { readCatalogue } from '@bpi/model-files';
 import { chooseDefaultModel } from './config.ts';
 import { parseAwsConfig } from './config.aws.ts';
 import type { ApiPorts } from './ports.ts';
-import { DEFAULT_SETTINGS } from './settings.ts';
+import { AWS_WAITING, DEFAULT_SETTINGS } from './settings.ts';
 import { startApi } from './start-api.ts';
 import { stopSignal } from './stop-signal.ts';
 
@@ -51,6 +51,7 @@ async function main(): Promise<void> {
       catalogue,
       settings: {
         ...DEFAULT_SETTINGS,
+        ...AWS_WAITING,
         uploadBytesMax: config.UPLOAD_BYTES_MAX,
         defaultModel,
         pools: { none: firstPool, optional: firstPool, required: firstPool },

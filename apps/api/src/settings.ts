@@ -4,7 +4,8 @@ import type { ServerTimes } from './http/api-server.ts';
 const second = 1_000;
 const minute = 60 * second;
 const hour = 60 * minute;
-const MiB = 1024 * 1024;
+const KiB = 1024;
+const MiB = 1024 * KiB;
 
 /** Everything a deployment may set about the API. One value, checked by `parseConfig`, never read from elsewhere. */
 export type ApiSettings = ServerTimes & {
@@ -26,6 +27,20 @@ export type ApiSettings = ServerTimes & {
   startDeadlineMs: number;
   totalDeadlineMs: number;
   resultLinkTtlMs: number;
+  /** Longest `?wait` that is held; a longer one is shortened, and the answer says so. */
+  waitSecondsMax: number;
+  /** Requests held at the same time; one too many is answered at once. */
+  waitsPerClientMax: number;
+  waitsMax: number;
+  /** How often the one watcher of this process looks for changes, while anybody waits. */
+  watchTickMs: number;
+  /** Streams of `GET /jobs/{job_id}/events`. */
+  events: 'offered' | 'not_offered';
+  streamsPerClientMax: number;
+  streamsMax: number;
+  streamLifeMs: number;
+  streamHeartbeatMs: number;
+  streamBufferBytesMax: number;
   /** Requests without a key are the client `local` as long as no key was ever made; only on a loopback address. */
   keyless: 'allowed' | 'refused';
   shutdownMs: number;
@@ -45,6 +60,16 @@ export const DEFAULT_SETTINGS: ApiSettings = {
   startDeadlineMs: 24 * hour,
   totalDeadlineMs: 48 * hour,
   resultLinkTtlMs: 5 * minute,
+  waitSecondsMax: LIMITS.statusWaitSecondsMax,
+  waitsPerClientMax: 200,
+  waitsMax: 1_000,
+  watchTickMs: 100,
+  events: 'offered',
+  streamsPerClientMax: 50,
+  streamsMax: 250,
+  streamLifeMs: 15 * minute,
+  streamHeartbeatMs: 15 * second,
+  streamBufferBytesMax: 128 * KiB,
   keyless: 'refused',
   shutdownMs: 30 * second,
   requestTimeoutMs: 30 * minute,
@@ -52,3 +77,10 @@ export const DEFAULT_SETTINGS: ApiSettings = {
   connectionsCheckingIntervalMs: 1 * second,
   keepAliveTimeoutMs: 75 * second,
 };
+
+/** API Gateway answers for us after 30 s and passes an answer on only when it is whole; and a read of DynamoDB is paid for. */
+export const AWS_WAITING = {
+  waitSecondsMax: 25,
+  watchTickMs: 2 * second,
+  events: 'not_offered',
+} as const satisfies Partial<ApiSettings>;

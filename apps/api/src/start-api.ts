@@ -14,6 +14,7 @@ import { CheckPool } from './input-check/check-pool.ts';
 import type { ApiPorts } from './ports.ts';
 import type { ApiSettings } from './settings.ts';
 import { Scratch } from './upload/scratch.ts';
+import { makeWaiting } from './waiting/waiting.ts';
 
 export type ApiOptions = {
   ports: ApiPorts;
@@ -32,7 +33,7 @@ export type ApiOptions = {
 
 export type RunningApi = {
   port: number;
-  /** Takes no new connection, lets requests under way finish for at most `shutdownMs`, stops every thread. */
+  /** Takes no new connection, answers what is held, ends event streams, lets other requests under way finish for at most `shutdownMs`, stops every thread. */
   close(): Promise<void>;
 };
 
@@ -51,9 +52,10 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
   });
   const failpoint = options.failpoint ?? (() => {});
   const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log, failpoint });
+  const waiting = makeWaiting({ store: ports.store, settings, clock, log });
   const readiness = [...options.readiness, ...ownReadiness(ports, scratch)];
   const app = await NestFactory.create(
-    AppModule.of({ ports, catalogue, settings, clock, log, intake, readiness }),
+    AppModule.of({ ports, catalogue, settings, clock, log, intake, waiting, readiness }),
     new ApiServerAdapter(settings),
     { logger: false, bodyParser: false, abortOnError: false },
   );
@@ -69,6 +71,7 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
     port: address.port,
     close: async () => {
       stopSweeping();
+      waiting.watch.close();
       await finishRequests(server, settings.shutdownMs);
       await app.close();
       await checks.close();

@@ -5,4 +5,5 @@ export const SETTINGS = Symbol('settings');
 export const CLOCK = Symbol('clock');
 export const LOG = Symbol('log');
 export const INTAKE = Symbol('intake');
+export const WAITING = Symbol('waiting');
 export const READINESS = Symbol('readiness');

@@ -111,6 +111,10 @@ export const listQuerySchema = z.strictObject({
 });
 export type ListQuery = z.infer<typeof listQuerySchema>;
 
+/** Query of `GET /status/{job_id}`: for how many seconds the answer may be held until there is something new. */
+export const statusQuerySchema = z.strictObject({ wait: queryNumber(1, LIMITS.statusWaitSecondsMax).optional() });
+export type StatusQuery = z.infer<typeof statusQuerySchema>;
+
 /** Query of `GET /jobs/{job_id}/logs`. No `attempt`: the newest. `tail`: the last lines only; without it all are sent. */
 export const logsQuerySchema = z.strictObject({
   attempt: queryNumber(1, LIMITS.attemptsMax).optional(),

@@ -17,6 +17,7 @@ export {
   logsQuerySchema,
   resultBodySchema,
   statusBodySchema,
+  statusQuerySchema,
   submittedSchema,
   type DeletionBody,
   type InferField,
@@ -25,6 +26,7 @@ export {
   type LogsQuery,
   type ResultBody,
   type StatusBody,
+  type StatusQuery,
   type Submitted,
   type WaitingFor,
 } from './http.ts';
@@ -62,6 +64,15 @@ export {
   type ArtifactName,
   type ObjectKind,
 } from './keys.ts';
+export {
+  lastEventIdSchema,
+  LIFE_EVENT_TYPES,
+  lifeEventSchema,
+  progressEventSchema,
+  type LifeEvent,
+  type LifeEventType,
+  type ProgressEvent,
+} from './life-events.ts';
 export { LIMITS } from './limits.ts';
 export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
 export { metadataSchema, type Metadata } from './metadata.ts';

@@ -31,6 +31,8 @@ export const LIMITS = {
   jobFileBytesMax: 512 * KiB,
   /** Attempts a record remembers and may have at all, whatever the causes. */
   attemptsMax: 60,
+  /** Longest that a request for a status may ask to be held; a deployment may lower it. */
+  statusWaitSecondsMax: 60,
   /** Jobs on one page of a list, and records looked at for one page: a page may be short and not be the last. */
   listPageJobsMax: 100,
   listScanJobsMax: 200,

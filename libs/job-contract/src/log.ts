@@ -29,7 +29,17 @@ export const LOG_EVENTS = {
   'service.stopping': { service: word, signal: word },
   'service.stopped': { service: word },
   'service.failed': { service: word, ...failure },
-  'http.request': { requestId: id, method: word, route, status: count, durationMs: count, code: word, clientId: id },
+  /** `durationMs` is without `heldMs`, the time that the client asked to wait or to be told of a job. */
+  'http.request': {
+    requestId: id,
+    method: word,
+    route,
+    status: count,
+    durationMs: count,
+    heldMs: count,
+    code: word,
+    clientId: id,
+  },
   'http.failed': { requestId: id, route, ...failure },
   'job.submitted': { ...job, clientId: id, model: word, bytes: count, durationMs: count, replayed: z.boolean() },
   /** `fault` is there when the job failed. */

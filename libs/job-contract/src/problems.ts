@@ -51,6 +51,20 @@ export const PROBLEMS = {
     fault: 'user',
     retryable: true,
   },
+  last_event_id_invalid: request(
+    400,
+    'Last-Event-ID must be the id of an event of this job as it was sent. Without it all events are sent.',
+  ),
+  events_not_offered: request(
+    404,
+    'This deployment has no event streams. Ask GET /status with wait=25 and If-None-Match instead.',
+  ),
+  too_many_streams: {
+    status: 429,
+    title: 'Too many event streams at once. Close one, or ask again after Retry-After.',
+    fault: 'user',
+    retryable: true,
+  },
   storage_full: busy(507, 'The platform has no room for the upload. Send it again later.'),
   unavailable: busy(503, 'A part of the platform is not available. Send the request again later.'),
   internal: busy(500, 'The platform failed. Send the request again; tell the operator the request id if it recurs.'),

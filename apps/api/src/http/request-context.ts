@@ -10,6 +10,8 @@ export type Caller = { clientId: string; keyId: string | null };
 export type RequestContext = {
   /** Ours: a header of that name that the client sent is never looked at. */
   readonly requestId: string;
+  /** For how long the answer was held open because its client asked for that. */
+  heldMs: number;
   /** Set by the guard. */
   caller: Caller | null;
   /** Set by the filter. */
@@ -47,7 +49,7 @@ const LINGER_MS = 5_000;
 /** Names the request, sets the headers that every answer has, and logs one line when it is over. */
 export function observeRequests(log: Log, clock: Clock): (req: Request, res: Response, next: NextFunction) => void {
   return (req, res, next) => {
-    const context: RequestContext = { requestId: randomUUID(), caller: null, problem: null };
+    const context: RequestContext = { requestId: randomUUID(), heldMs: 0, caller: null, problem: null };
     contexts.set(req, context);
     const startedMs = clock.monotonicMs();
     res.setHeader('X-Request-Id', context.requestId);
@@ -65,7 +67,8 @@ export function observeRequests(log: Log, clock: Clock): (req: Request, res: Res
         method: req.method.toLowerCase(),
         route: routeOf(req),
         status: res.writableFinished ? res.statusCode : STATUS_CLIENT_GONE,
-        durationMs: Math.round(clock.monotonicMs() - startedMs),
+        durationMs: Math.round(clock.monotonicMs() - startedMs - context.heldMs),
+        ...(context.heldMs === 0 ? {} : { heldMs: Math.round(context.heldMs) }),
         ...(context.problem === null ? {} : { code: context.problem }),
         ...(context.caller === null ? {} : { clientId: context.caller.clientId }),
       });

@@ -23,7 +23,7 @@ import {
   type ModelManifest,
   type Problem,
 } from '@bpi/job-contract';
-import { Catalogue, type Clients, type JobEvent, systemClock, transition } from '@bpi/jobs';
+import { Catalogue, type Clients, type JobEvent, type JobStore, systemClock, transition } from '@bpi/jobs';
 import type { ReadinessCheck } from '../health.controller.ts';
 import type { ApiPorts } from '../ports.ts';
 import { DEFAULT_SETTINGS, type ApiSettings } from '../settings.ts';
@@ -50,9 +50,13 @@ export async function startTestApi(
     settings?: Partial<ApiSettings>;
     readiness?: readonly ReadinessCheck[];
     models?: readonly ModelManifest[];
+    /** What the API is given in place of the store; the test's own ports are the bare ones. */
+    store?: (store: JobStore) => JobStore;
+    /** A folder that the test keeps, for a second API after the first; else one of this API's own. */
+    dataDir?: string;
   } = {},
 ): Promise<TestApi> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'api-spec-'));
+  const dataDir = given.dataDir ?? (await mkdtemp(join(tmpdir(), 'api-spec-')));
   const scratchDir = join(dataDir, 'scratch');
   const database = openPlatformDatabase(join(dataDir, 'platform.db'));
   const logLines: string[] = [];
@@ -65,7 +69,7 @@ export async function startTestApi(
   };
   const api = await startApi(
     {
-      ports,
+      ports: { ...ports, store: given.store?.(ports.store) ?? ports.store },
       catalogue: new Catalogue(given.models ?? TEST_MODELS),
       settings: {
         ...DEFAULT_SETTINGS,
@@ -96,7 +100,7 @@ export async function startTestApi(
     close: async () => {
       await api.close();
       database.close();
-      await rm(dataDir, { recursive: true, force: true });
+      if (given.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
