@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Log } from '@bpi/job-contract';
 import type { Catalogue, Clock } from '@bpi/jobs';
+import { EventsController } from './events.controller.ts';
 import { HealthController, type ReadinessCheck } from './health.controller.ts';
 import { InferController } from './infer.controller.ts';
 import type { Intake } from './infer/intake.ts';
@@ -36,6 +37,7 @@ export class AppModule {
         JobsController,
         ListController,
         LogsController,
+        EventsController,
         ResultsController,
         ModelsController,
         HealthController,

@@ -15,6 +15,7 @@ export const ROUTE_METHODS: Readonly<Record<string, string>> = {
   '/jobs/:job_id': 'DELETE',
   '/jobs/:job_id/cancel': 'POST',
   '/jobs/:job_id/logs': READ,
+  '/jobs/:job_id/events': READ,
   '/models': READ,
   '/models/:name': READ,
   '/health/live': READ,

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ModelManifest } from '@bpi/job-contract';
+import { EventsController } from './events.controller.ts';
 import { HealthController } from './health.controller.ts';
 import { InferController } from './infer.controller.ts';
 import { JobsController } from './jobs.controller.ts';
@@ -20,6 +21,7 @@ const CONTROLLERS = [
   JobsController,
   ListController,
   LogsController,
+  EventsController,
   ResultsController,
   ModelsController,
   HealthController,
