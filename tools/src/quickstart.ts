@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { killModelContainers } from '@bpi/adapters-local';
-import type { JobId, Metadata, ResultBody, StatusBody } from '@bpi/job-contract';
+import type { JobId, Metadata, ResultBody } from '@bpi/job-contract';
 import { AwsPlatform } from './aws/aws-platform.ts';
 import { buildApps } from './build.ts';
 import { ensureAppImage } from './docker/app-image.ts';
@@ -23,7 +23,6 @@ const USAGE = 'usage: ./tools/quickstart [--aws] [--once] [--port 8080] [--data 
 const MODEL = 'brain-mri';
 /** A request that names no model gets this one. */
 const API_ENV = { DEFAULT_MODEL: MODEL };
-const POLL_MS = 150;
 /** Minutes on AWS; here only long enough to be seen. */
 const AWS_COLD_START_MS = 1_500;
 const JOB_TIMEOUT_MS = 10 * 60_000;
@@ -147,18 +146,16 @@ async function segmentSample(options: Options, prepared: Prepared, client: Clien
   report(result, folder, client.url);
 }
 
-async function follow(client: Client, jobId: JobId, startedMs: number): Promise<StatusBody> {
+async function follow(client: Client, jobId: JobId, startedMs: number): Promise<void> {
   const bar = new ProgressBar(process.stdout);
-  for (;;) {
-    const status = await client.status(jobId);
+  for await (const status of client.follow(jobId)) {
     const elapsedMs = performance.now() - startedMs;
+    const isOver = status.ended_at !== undefined;
     bar.show(status, elapsedMs);
-    if (status.status === 'completed' || status.status === 'failed') bar.end();
-    if (status.status === 'completed') return status;
+    if (isOver) bar.end();
     if (status.error !== undefined) throw new Error(`The job failed (${status.error.code}): ${status.error.message}`);
-    if (elapsedMs > JOB_TIMEOUT_MS)
+    if (!isOver && elapsedMs > JOB_TIMEOUT_MS)
       throw new Error('The job did not end in time: look at worker.log in the logs of the data folder.');
-    await new Promise((done) => setTimeout(done, POLL_MS));
   }
 }
 

@@ -33,6 +33,8 @@ export type InferRequest = {
   idempotencyKey?: string;
 };
 
+const FOLLOW_WAIT_S = 1;
+
 export class Client {
   readonly url: string;
   readonly #headers: Record<string, string>;
@@ -59,6 +61,23 @@ export class Client {
 
   async status(jobId: string): Promise<StatusBody> {
     return statusBodySchema.parse(await bodyOf(await this.#get(`/status/${jobId}`)));
+  }
+
+  /**
+   * The status of a job each time that it is another one, until it has ended; at least once a second, so that a clock beside
+   * it goes on. The API holds each request until there is something to tell.
+   */
+  async *follow(jobId: string): AsyncGenerator<StatusBody> {
+    let etag = '"none yet"';
+    let status: StatusBody | null = null;
+    while (status?.ended_at === undefined) {
+      const answer = await this.#get(`/status/${jobId}?wait=${FOLLOW_WAIT_S}`, { 'if-none-match': etag });
+      if (answer.status !== 304) {
+        etag = answer.headers.get('etag') ?? etag;
+        status = statusBodySchema.parse(await bodyOf(answer));
+      }
+      if (status !== null) yield status;
+    }
   }
 
   /** Asks for the end of a job; its status says when it has ended. */
@@ -91,8 +110,8 @@ export class Client {
     }
   }
 
-  #get(path: string): Promise<Response> {
-    return fetch(new URL(path, this.url), { headers: this.#headers });
+  #get(path: string, headers: Record<string, string> = {}): Promise<Response> {
+    return fetch(new URL(path, this.url), { headers: { ...this.#headers, ...headers } });
   }
 }
 
