@@ -1,3 +1,4 @@
+import { AWS_WAITING } from '@bpi/api/settings';
 import { describe, expect, it } from '@jest/globals';
 import { TestNetwork } from '../../testing/service-parts.ts';
 import { all, only, synthesizeConstruct, type SynthesizedStack } from '../../testing/synth-construct.ts';
@@ -36,6 +37,11 @@ describe('the way through API Gateway', () => {
       connection_id: expect.stringMatching(/^\$\{aws_apigatewayv2_vpc_link\..+\.id\}$/),
       timeout_milliseconds: 30_000,
     });
+  });
+
+  it('leaves the API time to answer what it held as long as it may', () => {
+    const { timeout_milliseconds: answerMsMax } = only(stack, 'aws_apigatewayv2_integration');
+    expect(AWS_WAITING.waitSecondsMax * 1_000).toBeLessThanOrEqual(Number(answerMsMax) - 5_000);
   });
 
   it('finds the tasks by the registry’s service, whose records have the port', () => {
