@@ -126,6 +126,7 @@ describe('a job of somebody else', () => {
         ['POST', `/jobs/${id}/cancel`],
         ['DELETE', `/jobs/${id}`],
         ['GET', `/jobs/${id}/logs`],
+        ['GET', `/jobs/${id}/events`],
       ];
       for (const [method, path] of calls) {
         const response = await fetch(api.url + path, { method, headers: { authorization } });
