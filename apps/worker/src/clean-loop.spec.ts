@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { CLEAN_LIMITS } from '@bpi/jobs';
+import { CLEAN_LIMITS, type TaskSpec } from '@bpi/jobs';
 import { inputKey } from '@bpi/job-contract';
 import { cleanLoop } from './clean-loop.ts';
 import { jobIdOf, makeBench, until, type Bench } from './testing/worker-bench.ts';
@@ -38,6 +38,11 @@ function start(inputs: number, settings: { passIntervalMs: number; roundInterval
   bench.run(cleanLoop(bench.tools, { ...settings, cleanBackend }));
 }
 
+function taskOf(n: number): TaskSpec {
+  const model = { name: 'echo', version: '1.0.0' };
+  return { jobId: jobIdOf(n), epoch: 1, model, pool: 'spot', definition: null, shrunk: false };
+}
+
 function unbound(objects: Bench['context']['objects']): Bench['context']['objects'] {
   return {
     put: (...given) => objects.put(...given),
@@ -65,6 +70,15 @@ describe('the clean loop', () => {
     start(1_000, { passIntervalMs: LONG_MS, roundIntervalMs: LONG_MS });
     await until(() => bench.count('cleanup.removed') === 1);
     expect(asked).toBe(CLEAN_LIMITS.jobsPerRound);
+  });
+
+  it('removes the stopped tasks that no record names', async () => {
+    await bench.context.runner.launch(taskOf(1));
+    await bench.context.runner.launch(taskOf(2));
+    bench.runner.end(jobIdOf(1));
+    start(0, { passIntervalMs: LONG_MS, roundIntervalMs: 1 });
+    await until(() => backendCleanings === 1);
+    expect((await bench.runner.list()).map(({ jobId }) => jobId)).toEqual([jobIdOf(2)]);
   });
 
   it('begins a new pass after its interval', async () => {

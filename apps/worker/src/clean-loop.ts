@@ -1,4 +1,4 @@
-import { removeForgottenInputs } from '@bpi/jobs';
+import { removeForgottenInputs, removeForgottenTasks } from '@bpi/jobs';
 import { runLoop, type LoopTools } from './loop.ts';
 import { Notifier } from './notifier.ts';
 
@@ -11,7 +11,7 @@ export type CleanSettings = {
   cleanBackend: () => Promise<void>;
 };
 
-/** Looks for forgotten files, a few jobs at a time. Its own loop: nothing waits for it, and it is never in a hurry. */
+/** Looks for forgotten files, a few jobs at a time, and then for forgotten tasks. Its own loop: nothing waits for it, and it is never in a hurry. */
 export async function cleanLoop(tools: LoopTools, settings: CleanSettings): Promise<void> {
   let pass: ReturnType<typeof removeForgottenInputs> | null = null;
   const round = async () => {
@@ -22,6 +22,7 @@ export async function cleanLoop(tools: LoopTools, settings: CleanSettings): Prom
     });
     if (ended.done !== true) return settings.roundIntervalMs;
     pass = null;
+    await removeForgottenTasks(tools.context, () => tools.liveness.busy('clean'));
     await settings.cleanBackend();
     return settings.passIntervalMs;
   };

@@ -6,6 +6,7 @@ export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
 export { deleteJob, type DeleteResult } from './delete.ts';
 export { CLEAN_LIMITS, removeForgottenInputs, type Cleaned } from './forgotten-inputs.ts';
+export { removeForgottenTasks } from './forgotten-tasks.ts';
 export type { JobEvent } from './job-event.ts';
 export { markOf, markOfVersion } from './job-mark.ts';
 export { fillPage, type Candidate } from './list-jobs.ts';

@@ -43,7 +43,9 @@ export class ScriptedRunner implements TaskRunner {
     }));
   }
 
-  async remove(): Promise<void> {}
+  async remove({ jobId, epoch }: TaskId): Promise<void> {
+    this.#tasks.delete(`task-${jobId}-${epoch}`);
+  }
 
   async *events(signal: AbortSignal): AsyncGenerator<TaskEvent> {
     this.streams += 1;

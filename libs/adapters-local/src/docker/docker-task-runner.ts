@@ -160,7 +160,12 @@ export class DockerTaskRunner implements TaskRunner {
       const id = attemptOfFolderName(name);
       if (id === null) continue;
       const folder = new AttemptFolder(this.#workRoot, id);
-      if ((await folder.task()) === null) continue;
+      if ((await folder.task()) === null) {
+        // A wish to stop what was never launched: it is kept for a launch that comes late, and removed like a task.
+        if (await folder.stopWanted())
+          tasks.set(folder.ref, { ...id, ref: folder.ref, live: tasks.get(folder.ref)?.live === true });
+        continue;
+      }
       const atWork = (await folder.ended()) === null;
       if (atWork) this.#drive(folder);
       tasks.set(folder.ref, { ...id, ref: folder.ref, live: atWork || tasks.get(folder.ref)?.live === true });

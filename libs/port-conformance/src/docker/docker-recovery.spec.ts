@@ -249,6 +249,16 @@ describe('an attempt on Docker', () => {
     expect(await runner.inspect(task(spec))).toMatchObject({ cause: 'interrupted', exitCode: 137 });
   });
 
+  it('that was to be stopped before any launch is listed like a stopped one, and removed like it', async () => {
+    const spec = await harness.plan({ script: 'exit 0' });
+    const listed = async () => (await harness.runner.list()).filter(({ jobId }) => jobId === spec.jobId);
+    await harness.runner.stop(task(spec), 'ask');
+    expect(await listed()).toEqual([{ jobId: spec.jobId, epoch: spec.epoch, ref: expect.any(String), live: false }]);
+    await harness.runner.remove(task(spec));
+    expect(await listed()).toEqual([]);
+    await expect(readFile(harness.work(spec, 'stop'))).rejects.toMatchObject({ code: 'ENOENT' });
+  });
+
   it('cannot be judged while no engine answers', async () => {
     const cut = makeRunner(harness.folder, harness.platform, '/nowhere/docker.sock');
     const spec = await harness.plan({ script: 'exit 0' });
