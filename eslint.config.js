@@ -113,6 +113,7 @@ export default [
   {
     files: [
       'apps/*/src/main*.ts',
+      'apps/*/src/testing/main*.ts',
       'infra/envs/*/main.ts',
       'infra/commands/**/*.ts',
       'tools/src/**/*.ts',

@@ -4,7 +4,7 @@
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type OutputFile } from 'esbuild';
 
 const ENTRIES = {
   'apps/api/main': 'apps/api/src/main.ts',
@@ -37,10 +37,22 @@ const COMMONJS_GLOBALS = [
 ].join('\n');
 
 export async function buildApps(repoRoot: string): Promise<void> {
+  const outputFiles = await bundle(repoRoot, ENTRIES, join(repoRoot, 'dist'));
+  // What lies there goes only when its successor is complete.
+  await rm(join(repoRoot, 'dist/apps'), { recursive: true, force: true });
+  await writeAll(outputFiles);
+}
+
+/** Bundles a test's own programs as the apps are: names (their places below `outdir`) by source, from the repository's root. */
+export async function buildPrograms(repoRoot: string, entries: Record<string, string>, outdir: string): Promise<void> {
+  await writeAll(await bundle(repoRoot, entries, outdir));
+}
+
+async function bundle(repoRoot: string, entries: Record<string, string>, outdir: string): Promise<OutputFile[]> {
   const { outputFiles } = await build({
     absWorkingDir: repoRoot,
-    entryPoints: { ...ENTRIES },
-    outdir: join(repoRoot, 'dist'),
+    entryPoints: { ...entries },
+    outdir,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -54,8 +66,10 @@ export async function buildApps(repoRoot: string): Promise<void> {
     tsconfig: join(repoRoot, 'apps/api/tsconfig.json'),
     write: false,
   });
-  // What lies there goes only when its successor is complete.
-  await rm(join(repoRoot, 'dist/apps'), { recursive: true, force: true });
+  return outputFiles;
+}
+
+async function writeAll(outputFiles: readonly OutputFile[]): Promise<void> {
   for (const { path, contents } of outputFiles) {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, contents);

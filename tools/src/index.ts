@@ -1,5 +1,6 @@
 export { AwsPlatform, POOLS as AWS_POOLS, type AwsPlatformOptions } from './aws/aws-platform.ts';
 export { emulatorSettings } from './aws/aws-resources.ts';
+export { buildPrograms } from './build.ts';
 export { APPS, ensureBundle, type App } from './docker/app-image-bundle.ts';
 export { dockerfileOf, readContext, writeContext } from './docker/app-image-context.ts';
 export { OFFICIAL_IMAGE as DEBIAN_IMAGE } from './docker/base-image.ts';

@@ -13,19 +13,17 @@ describe('parseConfig', () => {
       localSlots: 1,
       uploadBytesMax: 1024 ** 3,
       hasGpu: false,
-      failpoint: null,
     });
   });
 
   it('reads what is there', () => {
-    const env = { HOST: '0.0.0.0', PORT: '0', MODELS_DIRS: 'a:b', GPU: '1', LOCAL_SLOTS: '2', FAILPOINT: 'created' };
+    const env = { HOST: '0.0.0.0', PORT: '0', MODELS_DIRS: 'a:b', GPU: '1', LOCAL_SLOTS: '2' };
     expect(parseConfig(env)).toMatchObject({
       isLoopback: false,
       port: 0,
       modelsDirs: ['a', 'b'],
       hasGpu: true,
       localSlots: 2,
-      failpoint: 'created',
     });
   });
 
@@ -37,7 +35,6 @@ describe('parseConfig', () => {
     ['UPLOAD_BYTES_MAX', '99999999999'],
     ['GPU', 'yes'],
     ['DEFAULT_MODEL', 'No Name'],
-    ['FAILPOINT', 'somewhere'],
     ['MODELS_DIRS', ':'],
   ])('says in one sentence what %s must be (%s), without its value', (name, value) => {
     expect.assertions(3);

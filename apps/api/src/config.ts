@@ -1,8 +1,5 @@
 import { LIMITS } from '@bpi/job-contract';
-import type { SubmitStep } from '@bpi/jobs';
 import { z } from 'zod';
-
-const SUBMIT_STEPS = ['start', 'input_stored', 'job_file_stored', 'created', 'woken'] as const satisfies SubmitStep[];
 
 /** A variable that must be a whole number from `min` to `max`; every wrong value gets the one sentence. */
 function wholeNumber(name: string, range: { min: number; max: number; note?: string }): z.ZodCoercedNumber {
@@ -25,7 +22,6 @@ const envSchema = z.object({
     LIMITS.uploadBytesMax,
   ),
   GPU: z.enum(['0', '1'], 'GPU must be 0 or 1.').default('0'),
-  FAILPOINT: z.enum(SUBMIT_STEPS, `FAILPOINT must be one of ${SUBMIT_STEPS.join(', ')}.`).optional(),
 });
 
 export type Config = {
@@ -39,8 +35,6 @@ export type Config = {
   localSlots: number;
   uploadBytesMax: number;
   hasGpu: boolean;
-  /** Tests only: the step of a submission after which the process kills itself. */
-  failpoint: SubmitStep | null;
 };
 
 /** Settings that cannot work. The message has one sentence per wrong variable. */
@@ -66,7 +60,6 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     localSlots: data.LOCAL_SLOTS,
     uploadBytesMax: data.UPLOAD_BYTES_MAX,
     hasGpu: data.GPU === '1',
-    failpoint: data.FAILPOINT ?? null,
   };
 }
 

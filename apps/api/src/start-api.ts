@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { NestFactory } from '@nestjs/core';
 import { errorFields, type Log } from '@bpi/job-contract';
-import type { Catalogue, Clock, Failpoint } from '@bpi/jobs';
+import type { Catalogue, Clock } from '@bpi/jobs';
 import { AppModule } from './app.module.ts';
 import { AuthGuard } from './auth.guard.ts';
 import { Authenticator } from './authenticator.ts';
@@ -28,7 +28,6 @@ export type ApiOptions = {
   checkThread: URL;
   /** Besides the store and the scratch disk, which are always asked. */
   readiness: readonly ReadinessCheck[];
-  failpoint?: Failpoint;
 };
 
 export type RunningApi = {
@@ -50,8 +49,7 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
     queueMax: settings.checkQueueMax,
     timeoutMs: settings.checkTimeoutMs,
   });
-  const failpoint = options.failpoint ?? (() => {});
-  const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log, failpoint });
+  const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log });
   const waiting = makeWaiting({ store: ports.store, settings, clock, log });
   const readiness = [...options.readiness, ...ownReadiness(ports, scratch)];
   const app = await NestFactory.create(

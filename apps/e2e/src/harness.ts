@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { StatusBody } from '@bpi/job-contract';
-import { Client, LocalPlatform } from '@bpi/tools';
+import { Client, LocalPlatform, type PlatformOptions } from '@bpi/tools';
 import Dockerode from 'dockerode';
 
 export const repoRoot = join(import.meta.dirname, '../../..');
@@ -38,7 +38,10 @@ const OUTPUT_BYTES_MAX = 16 * 1024 * 1024;
 const POLL_MS = 25;
 const FINISH_WITHIN_MS = 120_000;
 
-export async function startHarness(env: Record<string, string> = {}): Promise<Harness> {
+export async function startHarness(
+  env: Record<string, string> = {},
+  given: Pick<PlatformOptions, 'apiEntry'> = {},
+): Promise<Harness> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bpi-e2e-'));
   await chmod(dataDir, 0o700);
   await python('make_volumes.py', dataDir, CANARY);
@@ -49,6 +52,7 @@ export async function startHarness(env: Record<string, string> = {}): Promise<Ha
     port: 0,
     modelsDirs: [join(repoRoot, 'apps/models'), join(repoRoot, 'apps/e2e/models')],
     dockerSocket: socketPath,
+    ...given,
     env: { OUTPUT_BYTES_MAX: String(OUTPUT_BYTES_MAX), SWEEP_INTERVAL_MS: '2000', DEFAULT_MODEL: 'echo', ...env },
   });
   const client = new Client(platform.url, null);

@@ -45,7 +45,7 @@ export type {
 export { project } from './project.ts';
 export { readReport, readText } from './report-reader.ts';
 export { mayLaunch, RULES, type LaunchTimes, type Rules } from './rules.ts';
-export { submitJob, type Failpoint, type Submission, type SubmitResult, type SubmitStep } from './submit.ts';
+export { submitJob, type Submission, type SubmitResult } from './submit.ts';
 export {
   dueLeftovers,
   isOrphan,

@@ -4,10 +4,6 @@ import type { JobQueue } from './ports/job-queue.ts';
 import type { IdempotencyClaim, JobStore } from './ports/job-store.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 
-/** Where a test may end the process: between any two steps that leave a trace. Does nothing in production. */
-export type SubmitStep = 'start' | 'input_stored' | 'job_file_stored' | 'created' | 'woken';
-export type Failpoint = (step: SubmitStep) => void;
-
 export type Submission = {
   job: JobRecord;
   jobFile: JobFile;
@@ -30,21 +26,15 @@ export type SubmitResult =
 export async function submitJob(
   ports: { store: JobStore; objects: ObjectStore; queue: JobQueue },
   submission: Submission,
-  failpoint: Failpoint = () => {},
 ): Promise<SubmitResult> {
   const { job, jobFile } = submission;
-  failpoint('start');
   await ports.objects.put(inputKey(job.jobId), createReadStream(submission.inputPath), { ifAbsent: true });
-  failpoint('input_stored');
   await ports.objects.put(jobFileKey(job.jobId), Buffer.from(JSON.stringify(jobFile)), { ifAbsent: true });
-  failpoint('job_file_stored');
   const created = await ports.store.create(job, submission.idempotency);
   if (created.kind === 'mismatch' || (created.kind === 'exists' && created.job.jobId !== job.jobId)) {
     await ports.objects.deletePrefix(jobPrefix(job.jobId));
     return created.kind === 'mismatch' ? created : { kind: 'replayed', job: created.job };
   }
-  failpoint('created');
   await ports.queue.send(job, 0);
-  failpoint('woken');
   return { kind: 'accepted', job };
 }

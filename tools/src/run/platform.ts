@@ -11,6 +11,8 @@ export type PlatformOptions = {
   port: number;
   modelsDirs: string[];
   dockerSocket: string;
+  /** For tests: another program than the API's bundle. */
+  apiEntry?: string;
   /** The environment of the children, over a minimal one. */
   env?: Record<string, string>;
 };
@@ -49,14 +51,15 @@ export class LocalPlatform {
       PORT: String(port),
       ...options.env,
     };
-    const childOf = (name: 'api' | 'worker') =>
+    const bundleOf = (name: 'api' | 'worker') => join(options.repoRoot, `dist/apps/${name}/main.local.js`);
+    const childOf = (name: 'api' | 'worker', entry = bundleOf(name)) =>
       new SupervisedChild({
         name,
-        args: ['--enable-source-maps', join(options.repoRoot, `dist/apps/${name}/main.local.js`)],
+        args: ['--enable-source-maps', entry],
         env,
         logPath: join(logs, `${name}.log`),
       });
-    const platform = new LocalPlatform(`http://127.0.0.1:${port}`, childOf('api'), childOf('worker'));
+    const platform = new LocalPlatform(`http://127.0.0.1:${port}`, childOf('api', options.apiEntry), childOf('worker'));
     platform.api.start();
     platform.worker.start();
     try {

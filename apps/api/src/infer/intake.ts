@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { errorFields, jobIdSchema, type JobRecord, type Log } from '@bpi/job-contract';
-import { submitJob, type Catalogue, type Clock, type Failpoint, type SubmitResult } from '@bpi/jobs';
+import { submitJob, type Catalogue, type Clock, type SubmitResult } from '@bpi/jobs';
 import { ProblemError } from '../http/problem-error.ts';
 import { callerOf, contextOf, type Caller } from '../http/request-context.ts';
 import type { Request, Response } from '../http/types.ts';
@@ -22,7 +22,6 @@ export type IntakeOptions = {
   checks: CheckPool;
   clock: Clock;
   log: Log;
-  failpoint: Failpoint;
 };
 
 export type Accepted = { job: JobRecord; isReplay: boolean };
@@ -66,7 +65,7 @@ export class Intake {
     http: { req: Request; res: Response },
     given: { caller: Caller; lease: ScratchLease; idempotencyKey: string | null },
   ): Promise<{ result: SubmitResult; bytes: number }> {
-    const { settings, catalogue, checks, ports, clock, failpoint } = this.#with;
+    const { settings, catalogue, checks, ports, clock } = this.#with;
     const { lease } = given;
     const { fields, bytes } = await receiveUpload(http, lease.upload, settings);
     const order = parseOrder(fields, catalogue, settings.defaultModel);
@@ -88,7 +87,7 @@ export class Intake {
       idempotencyKey: given.idempotencyKey,
       settings,
     });
-    return { result: await submitJob(ports, submission, failpoint), bytes };
+    return { result: await submitJob(ports, submission), bytes };
   }
 
   async #note(
