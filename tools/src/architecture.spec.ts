@@ -48,6 +48,12 @@ describe('the repository', () => {
     ).toEqual([]);
   });
 
+  it('keeps the failpoints in tests', () => {
+    const users = grep("from '@bpi/jobs/testing'", '*.ts').map((line) => line.split(':')[0] ?? '');
+    expect(users.length).toBeGreaterThan(0);
+    expect(users.filter((path) => !/(\/testing\/.*|\.spec)\.ts$/.test(path))).toEqual([]);
+  });
+
   it('reads the environment in a main, a tool or a test only', () => {
     const readers = grep('process\\.env', 'apps/*/src/**/*.ts', 'libs/**/*.ts', 'infra/**/*.ts').map(
       (line) => line.split(':')[0] ?? '',

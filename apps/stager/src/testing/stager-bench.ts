@@ -138,8 +138,8 @@ function maskOf(values: number[]) {
   return { shape: SHAPE, data: Uint8Array.from(values), labels: [] };
 }
 
-/** An archive whose member is called imgs: the mask writer's, with the name changed in both headers. */
-async function inputArchive(root: string): Promise<Buffer> {
+/** An archive whose member is called imgs, 24 voxels: the mask writer's, with the name changed in both headers. */
+export async function inputArchive(root: string): Promise<Buffer> {
   const path = join(root, 'imgs.npz');
   await writeMaskNpz(path, maskOf(Array.from({ length: 24 }, (_, index) => index * 10)));
   const bytes = await readFile(path);
