@@ -112,7 +112,7 @@ function worldOf(stack: SynthesizedStack): World {
   return {
     bucketArn: arns('aws_s3_bucket').find((arn) => /-jobs-\d{12}$/.test(arn)) ?? 'no bucket',
     tableArn,
-    indexArn: `${tableArn}/index/active`,
+    indexArns: ['active', 'queued'].map((index) => `${tableArn}/index/${index}`),
     queueArn: queue('-jobs'),
     taskEventsArn: queue('-task-events'),
     clusterArn: one(arns('aws_ecs_cluster')),

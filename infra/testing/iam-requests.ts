@@ -4,7 +4,7 @@ import type { IamRequest } from './iam.ts';
 export type World = {
   bucketArn: string;
   tableArn: string;
-  indexArn: string;
+  indexArns: readonly string[];
   queueArn: string;
   taskEventsArn: string;
   clusterArn: string;
@@ -29,8 +29,8 @@ const REQUESTS: Readonly<Record<string, (world: World) => IamRequest[]>> = {
   'dynamodb:PutItem': ({ tableArn }) => [{ action: 'dynamodb:PutItem', resource: tableArn }],
   'dynamodb:UpdateItem': ({ tableArn }) => [{ action: 'dynamodb:UpdateItem', resource: tableArn }],
   // Active jobs are found by the index, API keys in the table.
-  'dynamodb:Query': ({ tableArn, indexArn }) =>
-    [tableArn, indexArn].map((resource) => ({ action: 'dynamodb:Query', resource })),
+  'dynamodb:Query': ({ tableArn, indexArns }) =>
+    [tableArn, ...indexArns].map((resource) => ({ action: 'dynamodb:Query', resource })),
   // Allowed by what it contains.
   'dynamodb:TransactWriteItems': ({ tableArn }) =>
     ['dynamodb:PutItem', 'dynamodb:UpdateItem'].map((action) => ({ action, resource: tableArn })),

@@ -30,7 +30,7 @@ export const PLACES: JobPlaces = {
   table: {
     name: 'bpi-test-jobs',
     arn: arnOf('dynamodb', 'table/jobs'),
-    activeIndexArn: arnOf('dynamodb', 'table/jobs/index/active'),
+    indexArns: ['active', 'queued'].map((index) => arnOf('dynamodb', `table/jobs/index/${index}`)),
   },
   bucket: { name: 'bpi-test-jobs-0', arn: 'arn:aws:s3:::bpi-test-jobs-0' },
   jobQueue: { url: 'https://sqs.us-east-1.amazonaws.com/0/jobs', arn: arnOf('sqs', 'jobs') },

@@ -15,9 +15,9 @@ export const JOB_ITEM_BYTES_MAX = 4 * 1024;
 const jobItemUnits = JOB_ITEM_BYTES_MAX / 1024;
 /**
  * A transaction costs twice what its items do: the job, and at most two of at most 1 KiB (a claim and what lists the job for
- * its client, or a pool); the index once more.
+ * its client, or a pool); each of the two indexes once more.
  */
-const TRANSACTION_UNITS = 2 * (jobItemUnits + 2) + 1;
+const TRANSACTION_UNITS = 2 * (jobItemUnits + 2) + 2;
 
 type Line = { max: number; usd: number; why: string };
 
@@ -28,6 +28,7 @@ type Line = { max: number; usd: number; why: string };
 export const CALLS_PER_JOB: Readonly<Record<string, Line>> = {
   'dynamodb:GetItem': { max: 34, usd: PRICES.readUnit, why: 'a look at the record for each request and each event' },
   'dynamodb:PutItem': { max: 6, usd: PRICES.writeUnit, why: 'the audit trail: one event per request' },
+  'dynamodb:Query': { max: 1, usd: PRICES.readUnit / 2, why: 'how many jobs the client has queued, if they are few' },
   'dynamodb:TransactWriteItems': {
     max: 3,
     usd: TRANSACTION_UNITS * PRICES.writeUnit,

@@ -111,7 +111,7 @@ describe('the role of the API', () => {
       ],
       Resource: [table.arn],
     },
-    { Action: ['dynamodb:Query'], Resource: [table.activeIndexArn] },
+    { Action: ['dynamodb:Query'], Resource: table.indexArns },
     {
       Action: ['s3:AbortMultipartUpload', 's3:GetObject', 's3:PutObject', 's3:PutObjectTagging'],
       Resource: [`${bucket.arn}/jobs/*`],

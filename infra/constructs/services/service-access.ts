@@ -2,7 +2,7 @@ import { allow, type Statement } from '../policy.ts';
 
 /** What API and worker share: where jobs are kept, and which pools they run in. */
 export type JobPlaces = {
-  table: { name: string; arn: string; activeIndexArn: string };
+  table: { name: string; arn: string; indexArns: readonly string[] };
   bucket: { name: string; arn: string };
   jobQueue: { url: string; arn: string };
   /** The first is where jobs begin; see POOLS in the platform's environment. */
@@ -37,6 +37,6 @@ export function tableAccess({ table }: JobPlaces): Statement[] {
       ],
       resources: [table.arn],
     }),
-    allow({ sid: 'FindActiveJobs', actions: ['dynamodb:Query'], resources: [table.activeIndexArn] }),
+    allow({ sid: 'FindActiveJobs', actions: ['dynamodb:Query'], resources: table.indexArns }),
   ];
 }

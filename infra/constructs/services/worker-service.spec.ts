@@ -94,7 +94,7 @@ describe('the role of the worker', () => {
         ],
         Resource: [table.arn],
       },
-      FindActiveJobs: { Action: ['dynamodb:Query'], Resource: [table.activeIndexArn] },
+      FindActiveJobs: { Action: ['dynamodb:Query'], Resource: table.indexArns },
       ReadAndWriteObjects: {
         Action: ['s3:AbortMultipartUpload', 's3:DeleteObject', 's3:GetObject', 's3:PutObject', 's3:PutObjectTagging'],
         Resource: [`${bucket.arn}/jobs/*`],

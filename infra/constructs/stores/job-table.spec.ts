@@ -39,12 +39,13 @@ describe('the table of the jobs', () => {
     expect(synthesize(OFF, KEY)).toMatchObject({ server_side_encryption: { enabled: true, kms_key_arn: KEY } });
   });
 
-  it('names its index by the ARN that a query of it is allowed by', () => {
+  it('names its indexes by the ARNs that queries of them are allowed by', () => {
     const { output } = synthesizeConstruct((scope, context) => {
       const table = new JobTable(scope, 'table', context, OFF);
-      new TerraformOutput(scope, 'index', { value: table.activeIndexArn });
+      new TerraformOutput(scope, 'indexes', { value: table.indexArns.join(' ') });
     });
-    expect(output['index']?.['value']).toMatch(/^\$\{aws_dynamodb_table\.\w+\.arn\}\/index\/active$/);
+    const arn = String.raw`\$\{aws_dynamodb_table\.\w+\.arn\}/index/`;
+    expect(output['indexes']?.['value']).toMatch(new RegExp(`^${arn}active ${arn}queued$`));
   });
 });
 

@@ -1,4 +1,4 @@
-import { JOB_TABLE } from '@bpi/adapters-aws';
+import { JOB_TABLE, KEY_ATTRIBUTES, TABLE_INDEXES } from '@bpi/adapters-aws';
 import { DynamodbTable } from '@cdktf/provider-aws/lib/dynamodb-table/index.js';
 import { Construct } from 'constructs';
 import type { StackContext } from '../stack-context.ts';
@@ -16,27 +16,24 @@ export type JobTableSettings = {
 export class JobTable extends Construct {
   readonly arn: string;
   readonly name: string;
-  /** Roles are allowed to query it beside the table. */
-  readonly activeIndexArn: string;
+  /** Roles are allowed to query them beside the table. */
+  readonly indexArns: readonly string[];
 
   constructor(scope: Construct, id: string, context: StackContext, settings: JobTableSettings) {
     super(scope, id);
-    const { partitionKey, sortKey, ttlAttribute, activeIndex } = JOB_TABLE;
-    const keys = [partitionKey, sortKey, activeIndex.partitionKey, activeIndex.sortKey];
+    const { partitionKey, sortKey, ttlAttribute } = JOB_TABLE;
     const table = new DynamodbTable(this, 'table', {
       name: context.name('jobs'),
       billingMode: 'PAY_PER_REQUEST',
       hashKey: partitionKey,
       rangeKey: sortKey,
-      attribute: keys.map((name) => ({ name, type: 'S' })),
-      globalSecondaryIndex: [
-        {
-          name: activeIndex.name,
-          hashKey: activeIndex.partitionKey,
-          rangeKey: activeIndex.sortKey,
-          projectionType: activeIndex.projection,
-        },
-      ],
+      attribute: KEY_ATTRIBUTES.map((name) => ({ name, type: 'S' })),
+      globalSecondaryIndex: TABLE_INDEXES.map((index) => ({
+        name: index.name,
+        hashKey: index.partitionKey,
+        rangeKey: index.sortKey,
+        projectionType: index.projection,
+      })),
       ttl: { enabled: true, attributeName: ttlAttribute },
       pointInTimeRecovery: { enabled: settings.pointInTimeRecovery },
       deletionProtectionEnabled: settings.deletionProtection,
@@ -46,6 +43,6 @@ export class JobTable extends Construct {
     });
     this.arn = table.arn;
     this.name = table.name;
-    this.activeIndexArn = `${table.arn}/index/${activeIndex.name}`;
+    this.indexArns = TABLE_INDEXES.map(({ name }) => `${table.arn}/index/${name}`);
   }
 }

@@ -7,7 +7,7 @@ export {
   DynamoJobStore,
   type DynamoJobStoreOptions,
 } from './dynamodb/dynamo-job-store.ts';
-export { JOB_TABLE, jobTableDefinition } from './dynamodb/job-table.ts';
+export { JOB_TABLE, jobTableDefinition, KEY_ATTRIBUTES, TABLE_INDEXES } from './dynamodb/job-table.ts';
 export { ECS_TASK_RUNNER_OPERATIONS } from './ecs/ecs-calls.ts';
 export { EcsTaskRunner, TASK_EVENTS_OPERATIONS, type EcsTaskRunnerSettings } from './ecs/ecs-task-runner.ts';
 export type { JobContainer, JobTaskDefinition } from './ecs/job-task-definition.ts';

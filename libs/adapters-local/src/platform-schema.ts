@@ -92,4 +92,11 @@ export const SCHEMA_STEPS: readonly string[] = [
   CREATE INDEX jobs_external ON jobs (client_id, external_job_id, created_at_ms, job_id)
     WHERE listed = 1 AND external_job_id IS NOT NULL;
   `,
+  `
+  -- How many jobs a client has queued is asked with each upload.
+  CREATE INDEX jobs_queued ON jobs (client_id) WHERE phase = 'queued';
+  -- With the phase, so that counting the active jobs reads the index alone.
+  DROP INDEX jobs_active;
+  CREATE INDEX jobs_active ON jobs (created_at_ms, job_id, phase) WHERE active = 1;
+  `,
 ];

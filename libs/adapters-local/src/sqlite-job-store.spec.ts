@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import { jobIdSchema, type JobRecord } from '@bpi/job-contract';
 import { newJob, transition, type JobEvent } from '@bpi/jobs';
 import { openPlatformDatabase, type PlatformDatabase } from './platform-database.ts';
-import { LIST_ACTIVE, LIST_EXTERNAL, LIST_OWN, SqliteJobStore } from './sqlite-job-store.ts';
+import {
+  COUNT_ACTIVE,
+  COUNT_QUEUED,
+  LIST_ACTIVE,
+  LIST_EXTERNAL,
+  LIST_OWN,
+  SqliteJobStore,
+} from './sqlite-job-store.ts';
 
 const CLAIMED: JobEvent = { type: 'claimed', pool: 'cpu', definition: null, atMs: 1 };
 const STARTED: JobEvent = { type: 'started', task: 't', atMs: 2 };
@@ -141,6 +148,20 @@ describe('SqliteJobStore', () => {
     expect(planOf(LIST_EXTERNAL, 'c', 'x', 9, '', 10)).toEqual([
       expect.stringMatching(/^SEARCH jobs USING INDEX jobs_external/),
     ]);
+  });
+
+  it('counts what waits by an index alone, which holds nothing that ended', () => {
+    const planOf = (sql: string, ...given: (string | number)[]) =>
+      database
+        .sql(`EXPLAIN QUERY PLAN ${sql}`)
+        .all(...given)
+        .map((row) => String(row['detail']));
+    expect(planOf(COUNT_QUEUED, 'c', 10)).toContainEqual(
+      expect.stringMatching(/^SEARCH jobs USING COVERING INDEX jobs_queued/),
+    );
+    expect(planOf(COUNT_ACTIVE, 10)).toContainEqual(
+      expect.stringMatching(/^SCAN jobs USING COVERING INDEX jobs_active/),
+    );
   });
 
   it('writes no word of a job that is deleted, so that its folder does not come back', async () => {

@@ -6,12 +6,14 @@ import {
   progressSchema,
   type JobId,
   type JobRecord,
+  type Phase,
   type Progress,
 } from '@bpi/job-contract';
 import {
   assertChange,
   fillPage,
   isActive,
+  type Census,
   type Change,
   type CreateResult,
   type IdempotencyClaim,
@@ -82,6 +84,15 @@ export const LIST_EXTERNAL = `
   SELECT job_id, created_at_ms, ${STORED_JOB} FROM jobs
   WHERE client_id = ? AND external_job_id = ? AND listed = 1 AND (created_at_ms, job_id) < (?, ?)
   ORDER BY created_at_ms DESC, job_id DESC LIMIT ?`;
+
+/** By client and at most how many. Exported as above. */
+export const COUNT_QUEUED = `
+  SELECT count(*) AS queued FROM (SELECT 1 FROM jobs WHERE client_id = ? AND phase = 'queued' LIMIT ?)`;
+/** Exported as above. */
+export const COUNT_ACTIVE = `
+  SELECT phase, count(*) AS jobs, min(created_at_ms) AS oldest_at_ms FROM
+    (SELECT phase, created_at_ms FROM jobs WHERE active = 1 ORDER BY created_at_ms, job_id LIMIT ?)
+  GROUP BY phase`;
 
 /** The truth about jobs in `platform.db`. Records are checked when they are read: the file is a border of trust. */
 export class SqliteJobStore implements JobStore {
@@ -192,6 +203,29 @@ export class SqliteJobStore implements JobStore {
     const held = await this.#database.read(() => this.#held(pool));
     const slots = this.#slots(pool);
     return { slots, free: Math.max(0, slots - held) };
+  }
+
+  async countQueued(clientId: string, atMost: number): Promise<number> {
+    const row = await this.#database.read(() => this.#database.sql(COUNT_QUEUED).get(clientId, atMost));
+    return Number(row?.['queued']);
+  }
+
+  async hasClaim(keyDigest: string, nowMs: number): Promise<boolean> {
+    const row = await this.#database.read(() => this.#database.sql(FIND_CLAIM).get(keyDigest));
+    return row !== undefined && Number(row['expires_at_ms']) > nowMs;
+  }
+
+  async census(atMost: number): Promise<Census> {
+    const rows = await this.#database.read(() => this.#database.sql(COUNT_ACTIVE).all(atMost));
+    const byPhase = new Map(rows.map((row) => [row['phase'], row]));
+    const jobs = (phase: Phase): number => Number(byPhase.get(phase)?.['jobs'] ?? 0);
+    const oldest = byPhase.get('queued')?.['oldest_at_ms'];
+    return {
+      queued: jobs('queued'),
+      launching: jobs('launching'),
+      running: jobs('running'),
+      oldestQueuedAtMs: oldest === undefined ? null : Number(oldest),
+    };
   }
 
   /** Who came before with this key or this id. A claim that ended before this job was made counts no more. */

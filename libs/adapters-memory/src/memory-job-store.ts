@@ -1,9 +1,11 @@
 import { holdsSlot, LIMITS, progressSchema, type JobId, type JobRecord, type Progress } from '@bpi/job-contract';
 import {
   assertChange,
+  censusOf,
   fillPage,
   isActive,
   markOf,
+  type Census,
   type Change,
   type CreateResult,
   type IdempotencyClaim,
@@ -120,6 +122,19 @@ export class MemoryJobStore implements JobStore {
 
   async room(pool: string): Promise<Room> {
     return { slots: this.#slots(pool), free: Math.max(0, this.#free(pool)) };
+  }
+
+  async countQueued(clientId: string, atMost: number): Promise<number> {
+    const own = [...this.#rows.values()].filter(({ job }) => job.clientId === clientId && job.phase === 'queued');
+    return Math.min(own.length, atMost);
+  }
+
+  async hasClaim(keyDigest: string, nowMs: number): Promise<boolean> {
+    return (this.#claims.get(keyDigest)?.claim.expiresAtMs ?? -Infinity) > nowMs;
+  }
+
+  async census(atMost: number): Promise<Census> {
+    return censusOf(await this.listActive({ limit: atMost }));
   }
 
   #row(jobId: JobId): Row {

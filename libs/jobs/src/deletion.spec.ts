@@ -142,6 +142,9 @@ function aBench(stored: JobRecord, fail: string[] = []) {
       marks: unused,
       list: unused,
       room: unused,
+      countQueued: unused,
+      hasClaim: unused,
+      census: unused,
     },
     runner: {
       remove: async () => note('remove'),

@@ -57,6 +57,9 @@ function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [], deleted 
       marks: unused,
       list: unused,
       room: unused,
+      countQueued: unused,
+      hasClaim: unused,
+      census: unused,
       get: async (jobId) => {
         asked.push(jobId);
         if (has(broken, jobId)) throw new Error('this record cannot be read');

@@ -1,6 +1,7 @@
 export { advance, type AdvanceContext, type Advanced } from './advance.ts';
 export { cancelJob, type CancelResult } from './cancel.ts';
 export { Catalogue } from './catalogue.ts';
+export { censusOf } from './census.ts';
 export { systemClock, type Clock } from './clock.ts';
 export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
@@ -15,6 +16,7 @@ export { assertPolicy, AWS_POLICY, LOCAL_POLICY, type JobPolicy } from './policy
 export type { Clients } from './ports/clients.ts';
 export type { Delivery, JobQueue } from './ports/job-queue.ts';
 export type {
+  Census,
   CreateResult,
   IdempotencyClaim,
   JobPage,

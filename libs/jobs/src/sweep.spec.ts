@@ -44,6 +44,9 @@ function aContext(given: {
       listActive: unused,
       list: unused,
       room: unused,
+      countQueued: unused,
+      hasClaim: unused,
+      census: unused,
       ...given.store,
     },
     runner: {

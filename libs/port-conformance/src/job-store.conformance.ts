@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { jobRecordSchema, type JobRecord, type Progress } from '@bpi/job-contract';
 import { isActive, transition, type JobEvent } from '@bpi/jobs';
 import { aJob, aManifest, EVENTS, jobIdOf, START_MS } from './builders.ts';
+import { describeJobStoreCounts } from './job-store-counts.conformance.ts';
 import { describeJobStoreCreate } from './job-store-create.conformance.ts';
 import { describeJobStoreDeletion } from './job-store-deletion.conformance.ts';
 import {
@@ -39,6 +40,7 @@ export function describeJobStore(
     describe('listActive', () => describeListActive(() => harness));
     describe('marks', () => describeJobStoreMarks(() => harness));
     describe('list', () => describeJobStoreList(() => harness));
+    describe('counts', () => describeJobStoreCounts(() => harness));
     describe('a deletion', () => describeJobStoreDeletion(() => harness));
   });
 }

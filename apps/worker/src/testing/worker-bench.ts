@@ -128,5 +128,8 @@ export function bound(store: AdvanceContext['store']): AdvanceContext['store'] {
     marks: (jobIds) => store.marks(jobIds),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
+    countQueued: (clientId, atMost) => store.countQueued(clientId, atMost),
+    hasClaim: (keyDigest, nowMs) => store.hasClaim(keyDigest, nowMs),
+    census: (atMost) => store.census(atMost),
   };
 }

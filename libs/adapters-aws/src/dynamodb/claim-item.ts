@@ -1,7 +1,7 @@
 import type { Put } from '@aws-sdk/client-dynamodb';
 import { jobIdSchema, type JobId, type JobRecord } from '@bpi/job-contract';
 import type { IdempotencyClaim } from '@bpi/jobs';
-import { attributeNames, numberValue, text } from './attributes.ts';
+import { attributeNames, numberValue, text, wholeNumber } from './attributes.ts';
 import { claimKey, JOB_TABLE, type Item } from './job-table.ts';
 
 /**
@@ -23,6 +23,11 @@ export function putClaim(tableName: string, job: JobRecord, claim: IdempotencyCl
     ExpressionAttributeValues: { ':createdAtMs': numberValue(job.createdAtMs) },
     ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
   };
+}
+
+/** Whether a new job of this time would meet the claim. */
+export function claimCounts(item: Item, nowMs: number): boolean {
+  return wholeNumber(item, 'expiresAtMs') > nowMs;
 }
 
 /** The claim that came first: for which job, and for what payload. */

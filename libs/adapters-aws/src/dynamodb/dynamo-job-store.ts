@@ -9,6 +9,8 @@ import {
 import { progressSchema, type JobId, type JobRecord, type Progress } from '@bpi/job-contract';
 import {
   assertChange,
+  censusOf,
+  type Census,
   type Change,
   type CreateResult,
   type IdempotencyClaim,
@@ -24,7 +26,7 @@ import { throwAwsError } from '../aws-error.ts';
 import type { AwsOperation } from '../aws-operation.ts';
 import { readActiveJobs } from './active-jobs.ts';
 import { projection } from './attributes.ts';
-import { putClaim } from './claim-item.ts';
+import { claimCounts, putClaim } from './claim-item.ts';
 import { putClientJob, readClientJobs } from './client-jobs.ts';
 import {
   MARK_ATTRIBUTES,
@@ -35,8 +37,9 @@ import {
   updateJob,
   updateProgress,
 } from './job-item.ts';
-import { activeAtOf, jobKey, poolKey, type Item, type ItemKey } from './job-table.ts';
+import { activeAtOf, claimKey, jobKey, poolKey, type Item, type ItemKey } from './job-table.ts';
 import { freeSlot, heldSlots, POOL_SLOTS_MAX, takeSlot } from './pool-item.ts';
+import { countQueuedJobs } from './queued-jobs.ts';
 import { readJobItems, type JobItems, type OnUnreadable } from './read-batch.ts';
 import { conditionFailed, isPassing, refusalsOf } from './refusals.ts';
 import { createVerdict, createVerdictOfItem, saveVerdict, saveVerdictOfItem, type CreateVerdict } from './verdicts.ts';
@@ -79,7 +82,7 @@ export type DynamoJobStoreOptions = {
  * is `stale` although our change had been saved first. That is what a caller must expect of any stale save: look anew.
  *
  * `listActive` finds jobs by an index that follows the table within moments, so a job that was just made may be
- * missing from it; the sweep comes again. All other reads are consistent.
+ * missing from it; the sweep comes again. `countQueued` and `census` ask an index, too. All other reads are consistent.
  */
 export class DynamoJobStore implements JobStore {
   readonly #client: DynamoDBClient;
@@ -183,6 +186,20 @@ export class DynamoJobStore implements JobStore {
     if (slots === 0) return { slots, free: 0 };
     const item = await this.#read(poolKey(pool), ['holders']);
     return { slots, free: Math.max(0, slots - heldSlots(item)) };
+  }
+
+  async countQueued(clientId: string, atMost: number): Promise<number> {
+    return countQueuedJobs(this.#jobItems(), { clientId, atMost });
+  }
+
+  async hasClaim(keyDigest: string, nowMs: number): Promise<boolean> {
+    const item = await this.#read(claimKey(keyDigest), ['expiresAtMs']);
+    return item !== null && claimCounts(item, nowMs);
+  }
+
+  /** Reads every job that it counts, as a sweep does. */
+  async census(atMost: number): Promise<Census> {
+    return censusOf(await this.listActive({ limit: atMost }));
   }
 
   #saving(change: Change, saveId: string): Sending {

@@ -39,6 +39,7 @@ describe('a job as an item', () => {
         createId: { S: 'create-1' },
         activeShard: { S: 'active#1' },
         activeAt: { S: `0001893456000000#${ID}` },
+        queuedClient: { S: 'clinic' },
       },
       ConditionExpression: 'attribute_not_exists(pk)',
       ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
@@ -97,9 +98,15 @@ describe('a change of a job', () => {
     });
   });
 
-  it('removes progress with a new attempt only, and the job from the index with the last step only', () => {
+  it('removes progress with a new attempt only, and the job from an index once it is none of its jobs any more', () => {
     const removed = changes.map((change) => updateJob(TABLE, change, 's').UpdateExpression?.split(' REMOVE ')[1]);
-    expect(removed).toEqual(['#progress, #progressAtMs', undefined, undefined, undefined, '#activeShard, #activeAt']);
+    expect(removed).toEqual([
+      '#progress, #progressAtMs, #queuedClient',
+      undefined,
+      undefined,
+      undefined,
+      '#activeShard, #activeAt',
+    ]);
   });
 
   it('names every attribute that it uses, and no other', () => {

@@ -30,7 +30,7 @@ export function putJob(tableName: string, job: JobRecord, createId: string): Put
 
 /**
  * Stores `change.after` over `change.before`. The `saveId` proves whose save the stored version is. A new attempt
- * starts without progress; a job that needs no sweep any more leaves the index.
+ * starts without progress; a job that needs no sweep any more, or waits no more, leaves the index of those that do.
  */
 export function updateJob(tableName: string, change: Change, saveId: string): Update {
   const { before, after } = change;
@@ -38,6 +38,7 @@ export function updateJob(tableName: string, change: Change, saveId: string): Up
   const removed = [
     ...(epochOf(after) === epochOf(before) ? [] : ['progress', 'progressAtMs']),
     ...(isActive(after) ? [] : ['activeShard', 'activeAt']),
+    ...(before.phase === 'queued' && after.phase !== 'queued' ? ['queuedClient'] : []),
   ];
   const assignments = Object.keys(set).map((name) => `#${name} = :${name}`);
   const remove = removed.length === 0 ? '' : ` REMOVE ${removed.map((name) => `#${name}`).join(', ')}`;
@@ -104,6 +105,7 @@ function recordAttributes(job: JobRecord): Item {
     phase: { S: job.phase },
     epoch: numberValue(epochOf(job)),
     ...(isActive(job) ? { activeShard: { S: activeShardOf(job.jobId) }, activeAt: { S: activeAtOf(job) } } : {}),
+    ...(job.phase === 'queued' ? { queuedClient: { S: job.clientId } } : {}),
   };
 }
 

@@ -25,7 +25,15 @@ export const JOB_TABLE = {
    */
   activeIndex: { name: 'active', partitionKey: 'activeShard', sortKey: 'activeAt', projection: 'KEYS_ONLY' },
   activeShards: 4,
+  /** Queued jobs only (sparse), by client: how many wait is asked with each upload. Nothing but keys is ever read of it. */
+  queuedIndex: { name: 'queued', partitionKey: 'queuedClient', sortKey: 'activeAt', projection: 'KEYS_ONLY' },
 } as const;
+
+export const TABLE_INDEXES = [JOB_TABLE.activeIndex, JOB_TABLE.queuedIndex] as const;
+/** Every attribute that is part of a key, of the table or of an index; all are strings. */
+export const KEY_ATTRIBUTES: readonly string[] = [
+  ...new Set([JOB_TABLE, ...TABLE_INDEXES].flatMap(({ partitionKey, sortKey }) => [partitionKey, sortKey])),
+];
 
 export type Item = Record<string, AttributeValue>;
 export type ItemKey = { pk: { S: string }; sk: { S: string } };
@@ -42,8 +50,7 @@ const AFTER_ALL_JOBS = 'job$';
 
 /** The table for an emulator: all but the expiry, which is another call and which emulators do not keep to. */
 export function jobTableDefinition(tableName: string): CreateTableCommandInput {
-  const { partitionKey, sortKey, activeIndex } = JOB_TABLE;
-  const names = [partitionKey, sortKey, activeIndex.partitionKey, activeIndex.sortKey];
+  const { partitionKey, sortKey } = JOB_TABLE;
   const schemaOf = (keys: { partitionKey: string; sortKey: string }): CreateTableCommandInput['KeySchema'] => [
     { AttributeName: keys.partitionKey, KeyType: 'HASH' },
     { AttributeName: keys.sortKey, KeyType: 'RANGE' },
@@ -51,15 +58,13 @@ export function jobTableDefinition(tableName: string): CreateTableCommandInput {
   return {
     TableName: tableName,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: names.map((name) => ({ AttributeName: name, AttributeType: 'S' })),
+    AttributeDefinitions: KEY_ATTRIBUTES.map((name) => ({ AttributeName: name, AttributeType: 'S' })),
     KeySchema: schemaOf({ partitionKey, sortKey }),
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: activeIndex.name,
-        KeySchema: schemaOf(activeIndex),
-        Projection: { ProjectionType: activeIndex.projection },
-      },
-    ],
+    GlobalSecondaryIndexes: TABLE_INDEXES.map((index) => ({
+      IndexName: index.name,
+      KeySchema: schemaOf(index),
+      Projection: { ProjectionType: index.projection },
+    })),
   };
 }
 

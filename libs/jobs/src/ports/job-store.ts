@@ -24,6 +24,9 @@ export type SaveResult = 'saved' | 'stale' | 'full';
 
 export type Room = { slots: number; free: number };
 
+/** Jobs that are not over, by phase, and since when the longest waiting of the queued ones exists; null = none is queued. */
+export type Census = { queued: number; launching: number; running: number; oldestQueuedAtMs: number | null };
+
 /** Where a job stands in its client's list. */
 export type JobPosition = { createdAtMs: number; jobId: JobId };
 
@@ -87,4 +90,16 @@ export interface JobStore {
 
   /** Slots of a pool and how many are free. An unknown pool has none. */
   room(pool: string): Promise<Room>;
+
+  /**
+   * How many jobs of a client are queued, `atMost` if there are more. Its cost follows that number and not the jobs that
+   * ended. An index may tell it: a change of the last moments may be missing from the count.
+   */
+  countQueued(clientId: string, atMost: number): Promise<number>;
+
+  /** Whether a new job with this key would meet an earlier one: a claim that counts at `nowMs`. */
+  hasClaim(keyDigest: string, nowMs: number): Promise<boolean>;
+
+  /** Counts what is not over among the `atMost` oldest active jobs. As `listActive`, it may miss what was just made. */
+  census(atMost: number): Promise<Census>;
 }
