@@ -53,6 +53,7 @@ export async function composeLocal(config: Config, given: { checkThread: URL; lo
     catalogue,
     settings: {
       ...DEFAULT_SETTINGS,
+      ...config.limits,
       uploadBytesMax: config.uploadBytesMax,
       defaultModel,
       pools: { none: 'cpu', optional: config.hasGpu ? 'gpu' : 'cpu', required: 'gpu' },
@@ -61,6 +62,7 @@ export async function composeLocal(config: Config, given: { checkThread: URL; lo
     clock: systemClock,
     log,
     scratchDir: join(dataDir, 'scratch'),
+    dataDir,
     checkThread,
     readiness: [folderIsWritable(dataDir)],
   };

@@ -2,6 +2,7 @@ import { environmentSentences, numberVariable, platformEnvSchema } from '@bpi/ad
 import { LIMITS } from '@bpi/job-contract';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
+import { limitVariables } from './limits/limit-variables.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -15,6 +16,10 @@ const envSchema = platformEnvSchema
     MODELS_DIRS: z.string().min(1).default('./models'),
     DEFAULT_MODEL: z.string().optional(),
     UPLOAD_BYTES_MAX: numberVariable(1024, LIMITS.uploadBytesMax).default(LIMITS.uploadBytesMax),
+    ...limitVariables((_name, mustBe) => mustBe),
+    /** Port of `/metrics`; 0 = none: CloudWatch has the figures. */
+    METRICS_PORT: numberVariable(0, 65_535).default(0),
+    METRICS_HOST: z.string().default('127.0.0.1'),
     /** Jobs that must start within the worker's `steadyBeforeDeadlineMs` (2 h) begin in the steadier, dearer pool. */
     START_DEADLINE_MS: numberVariable(1, 30 * DAY_MS).default(DEFAULT_SETTINGS.startDeadlineMs),
     /**

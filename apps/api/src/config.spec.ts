@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { DEFAULT_SETTINGS } from './settings.ts';
 import { chooseDefaultModel, ConfigError, parseConfig } from './config.ts';
 
 describe('parseConfig', () => {
@@ -12,6 +13,17 @@ describe('parseConfig', () => {
       defaultModel: null,
       localSlots: 1,
       uploadBytesMax: 1024 ** 3,
+      limits: {
+        uploadsPerClientMax: 4,
+        uploadsMax: 64,
+        bytesInFlightPerClientMax: 4 * 1024 ** 3,
+        bytesInFlightMax: 16 * 1024 ** 3,
+        queuedJobsPerClientMax: 1_000,
+        scratchReserveBytes: 256 * 1024 ** 2,
+        dataReserveBytes: 256 * 1024 ** 2,
+        rates: DEFAULT_SETTINGS.rates,
+      },
+      metricsAt: null,
       hasGpu: false,
     });
   });
@@ -27,8 +39,33 @@ describe('parseConfig', () => {
     });
   });
 
+  it('reads the limits', () => {
+    const { limits } = parseConfig({
+      QUEUED_JOBS_PER_CLIENT_MAX: '7',
+      DISK_RESERVE_BYTES: '9',
+      RATE_LIMITS: 'submit=5/60,other=1/2',
+    });
+    expect(limits).toMatchObject({ queuedJobsPerClientMax: 7, scratchReserveBytes: 9, dataReserveBytes: 9 });
+    const { submit, other, status } = limits.rates;
+    expect([submit, other]).toEqual([
+      { quota: 5, windowS: 60 },
+      { quota: 1, windowS: 2 },
+    ]);
+    expect(status).toEqual(DEFAULT_SETTINGS.rates.status);
+  });
+
+  it('offers metrics where it is told to', () => {
+    expect(parseConfig({ METRICS_PORT: '9100' }).metricsAt).toEqual({ host: '127.0.0.1', port: 9100 });
+  });
+
   it.each([
     ['PORT', '80a'],
+    ['QUEUED_JOBS_PER_CLIENT_MAX', '100001'],
+    ['UPLOADS_MAX', '0'],
+    ['RATE_LIMITS', 'submit=0/10'],
+    ['RATE_LIMITS', 'submit=1/1,submit=2/1'],
+    ['RATE_LIMITS', 'admit=1/1'],
+    ['METRICS_PORT', '-1'],
     ['PORT', '70000'],
     ['PORT', '1.5'],
     ['LOCAL_SLOTS', '0'],

@@ -1,5 +1,6 @@
 import { LIMITS } from '@bpi/job-contract';
 import { z } from 'zod';
+import { limitSettings, limitVariables } from './limits/limit-variables.ts';
 
 /** A variable that must be a whole number from `min` to `max`; every wrong value gets the one sentence. */
 function wholeNumber(name: string, range: { min: number; max: number; note?: string }): z.ZodCoercedNumber {
@@ -21,6 +22,10 @@ const envSchema = z.object({
   UPLOAD_BYTES_MAX: wholeNumber('UPLOAD_BYTES_MAX', { min: 1024, max: LIMITS.uploadBytesMax }).default(
     LIMITS.uploadBytesMax,
   ),
+  ...limitVariables((name, mustBe) => `${name} ${mustBe}.`),
+  /** Port of `/metrics`; 0 = none. */
+  METRICS_PORT: wholeNumber('METRICS_PORT', { min: 0, max: 65_535, note: ' (none)' }).default(0),
+  METRICS_HOST: z.string().default('127.0.0.1'),
   GPU: z.enum(['0', '1'], 'GPU must be 0 or 1.').default('0'),
 });
 
@@ -34,6 +39,9 @@ export type Config = {
   defaultModel: string | null;
   localSlots: number;
   uploadBytesMax: number;
+  limits: ReturnType<typeof limitSettings>;
+  /** Where `/metrics` is; null = nowhere. */
+  metricsAt: { host: string; port: number } | null;
   hasGpu: boolean;
 };
 
@@ -59,8 +67,15 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     defaultModel: data.DEFAULT_MODEL ?? null,
     localSlots: data.LOCAL_SLOTS,
     uploadBytesMax: data.UPLOAD_BYTES_MAX,
+    limits: limitSettings(data),
+    metricsAt: metricsAtOf(data),
     hasGpu: data.GPU === '1',
   };
+}
+
+/** Port 0 stands for no listener at all. */
+export function metricsAtOf(env: { METRICS_HOST: string; METRICS_PORT: number }): Config['metricsAt'] {
+  return env.METRICS_PORT === 0 ? null : { host: env.METRICS_HOST, port: env.METRICS_PORT };
 }
 
 /** 127.0.0.0/8, ::1 and localhost. A name that merely resolves to them does not count: it may change. */

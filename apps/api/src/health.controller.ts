@@ -34,7 +34,7 @@ export class HealthController {
       await this.#last.answer;
       return { status: 'ready' };
     } catch (cause) {
-      throw new ProblemError('unavailable', { cause, headers: { 'Retry-After': '5' } });
+      throw new ProblemError('unavailable', { cause });
     }
   }
 

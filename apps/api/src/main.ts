@@ -7,6 +7,7 @@ import { Catalogue, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
 import { chooseDefaultModel } from './config.ts';
 import { parseAwsConfig } from './config.aws.ts';
+import { limitSettings } from './limits/limit-variables.ts';
 import type { ApiPorts } from './ports.ts';
 import { AWS_WAITING, DEFAULT_SETTINGS } from './settings.ts';
 import { startApi } from './start-api.ts';
@@ -52,6 +53,7 @@ async function main(): Promise<void> {
       settings: {
         ...DEFAULT_SETTINGS,
         ...AWS_WAITING,
+        ...limitSettings(config),
         uploadBytesMax: config.UPLOAD_BYTES_MAX,
         defaultModel,
         pools: { none: firstPool, optional: firstPool, required: firstPool },

@@ -1,5 +1,8 @@
 import { LIMITS, type ModelManifest } from '@bpi/job-contract';
 import type { ServerTimes } from './http/api-server.ts';
+import type { RatePolicies } from './limits/rate-limits.ts';
+import type { RatePolicy } from './limits/token-buckets.ts';
+import type { UploadGateLimits } from './upload/upload-gate.ts';
 
 const second = 1_000;
 const minute = 60 * second;
@@ -7,16 +10,25 @@ const hour = 60 * minute;
 const KiB = 1024;
 const MiB = 1024 * KiB;
 
+type Bounds = ServerTimes & UploadGateLimits;
+
 /** Everything a deployment may set about the API. One value, checked by `parseConfig`, never read from elsewhere. */
-export type ApiSettings = ServerTimes & {
+export type ApiSettings = Bounds & {
   uploadBytesMax: number;
-  /** Uploads of one client at the same time, their checks included. */
-  uploadsPerClientMax: number;
+  /** What one client may have waiting; uploads under way count. */
+  queuedJobsPerClientMax: number;
+  /** Per key, in each process. */
+  rates: RatePolicies;
+  /** Requests without a valid key, per address, that are told why; see AuthGuard. */
+  refusals: RatePolicy;
+  /** Keys or addresses that are remembered, for each operation. */
+  rateBucketsMax: number;
   /** An upload that brings less than `uploadStallBytes` in this time is given up. */
   uploadStallMs: number;
   uploadStallBytes: number;
-  /** Room on the scratch disk that uploads must leave free. */
+  /** Room that uploads must leave free on the scratch disk, and on the disk of accepted inputs if it is this machine's. */
   scratchReserveBytes: number;
+  dataReserveBytes: number;
   checkThreads: number;
   checkQueueMax: number;
   checkTimeoutMs: number;
@@ -49,9 +61,23 @@ export type ApiSettings = ServerTimes & {
 export const DEFAULT_SETTINGS: ApiSettings = {
   uploadBytesMax: LIMITS.uploadBytesMax,
   uploadsPerClientMax: 4,
+  uploadsMax: 64,
+  bytesInFlightPerClientMax: 4 * LIMITS.uploadBytesMax,
+  bytesInFlightMax: 16 * LIMITS.uploadBytesMax,
+  queuedJobsPerClientMax: 1_000,
+  // No less than its peers allow: RunPod 1,000 submissions and 2,000 reads of a status in 10 s, Replicate 3,000 others a minute.
+  rates: {
+    submit: { quota: 1_000, windowS: 10 },
+    status: { quota: 20_000, windowS: 10 },
+    results: { quota: 5_000, windowS: 10 },
+    other: { quota: 5_000, windowS: 10 },
+  },
+  refusals: { quota: 300, windowS: 60 },
+  rateBucketsMax: 10_000,
   uploadStallMs: 30 * second,
   uploadStallBytes: 1 * MiB,
   scratchReserveBytes: 256 * MiB,
+  dataReserveBytes: 256 * MiB,
   checkThreads: 1,
   checkQueueMax: 32,
   checkTimeoutMs: 5 * minute,

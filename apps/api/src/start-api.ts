@@ -11,9 +11,13 @@ import { ProblemFilter } from './http/problem.filter.ts';
 import { observeRequests } from './http/request-context.ts';
 import { Intake } from './infer/intake.ts';
 import { CheckPool } from './input-check/check-pool.ts';
+import { RateGuard } from './limits/rate.guard.ts';
+import { RateLimits } from './limits/rate-limits.ts';
+import { TokenBuckets } from './limits/token-buckets.ts';
 import type { ApiPorts } from './ports.ts';
 import type { ApiSettings } from './settings.ts';
-import { Scratch } from './upload/scratch.ts';
+import { DiskRoom, type Disk, type FreeBytesOf } from './upload/disk-room.ts';
+import { Scratch, SCRATCH_COPIES } from './upload/scratch.ts';
 import { makeWaiting } from './waiting/waiting.ts';
 
 export type ApiOptions = {
@@ -24,6 +28,10 @@ export type ApiOptions = {
   log: Log;
   /** Where uploads lie until they are stored; made if absent. No other process may use it. */
   scratchDir: string;
+  /** Where accepted inputs are stored, if that is a disk of this machine. */
+  dataDir?: string;
+  /** How much is free on the disk of a folder; the system's own answer unless said otherwise. */
+  freeBytesOf?: FreeBytesOf;
   /** Program of the check threads. */
   checkThread: URL;
   /** Besides the store and the scratch disk, which are always asked. */
@@ -42,7 +50,8 @@ const IDLE_CHECK_MS = 50;
 /** Puts the API together and listens. Both compositions and the tests start it here. */
 export async function startApi(options: ApiOptions, listen: { host: string; port: number }): Promise<RunningApi> {
   const { ports, catalogue, settings, clock, log } = options;
-  const scratch = await Scratch.open(options.scratchDir, settings.scratchReserveBytes);
+  const room = new DiskRoom(disksOf(options), options.freeBytesOf);
+  const scratch = await Scratch.open(options.scratchDir, room);
   const checks = new CheckPool({
     entry: options.checkThread,
     threads: settings.checkThreads,
@@ -51,14 +60,18 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
   });
   const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log });
   const waiting = makeWaiting({ store: ports.store, settings, clock, log });
-  const readiness = [...options.readiness, ...ownReadiness(ports, scratch)];
+  const readiness = [...options.readiness, ...ownReadiness(ports, room)];
   const app = await NestFactory.create(
     AppModule.of({ ports, catalogue, settings, clock, log, intake, waiting, readiness }),
     new ApiServerAdapter(settings),
     { logger: false, bodyParser: false, abortOnError: false },
   );
   app.use(observeRequests(log, clock));
-  app.useGlobalGuards(new AuthGuard(new Authenticator(ports.clients, settings.keyless), ports.clients, clock));
+  const refusals = new TokenBuckets(settings.refusals, settings.rateBucketsMax, clock);
+  app.useGlobalGuards(
+    new AuthGuard(new Authenticator(ports.clients, settings.keyless), ports.clients, clock, refusals),
+    new RateGuard(new RateLimits(settings.rates, settings.rateBucketsMax, clock)),
+  );
   app.useGlobalFilters(new ProblemFilter(log));
   const stopSweeping = await startSweeping(scratch, clock, log);
   await app.listen(listen.port, listen.host);
@@ -77,13 +90,20 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
   };
 }
 
-function ownReadiness(ports: ApiPorts, scratch: Scratch): ReadinessCheck[] {
+function disksOf({ scratchDir, dataDir, settings }: ApiOptions): Disk[] {
+  const { scratchReserveBytes, dataReserveBytes } = settings;
+  const scratch: Disk = { name: 'scratch', dir: scratchDir, reserveBytes: scratchReserveBytes, copies: SCRATCH_COPIES };
+  if (dataDir === undefined) return [scratch];
+  return [scratch, { name: 'data', dir: dataDir, reserveBytes: dataReserveBytes, copies: 1 }];
+}
+
+function ownReadiness(ports: ApiPorts, room: DiskRoom): ReadinessCheck[] {
   return [
     async () => {
       await ports.clients.findKey('absent'); // in the table or file of the store
     },
     async () => {
-      if ((await scratch.freeBytes()) < 0) throw new Error('the scratch disk is full');
+      if ([...(await room.freeBytes()).values()].some((bytes) => bytes < 0)) throw new Error('a disk is full');
     },
   ];
 }

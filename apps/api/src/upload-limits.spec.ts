@@ -2,6 +2,7 @@ import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { ApiSettings } from './settings.ts';
+import { DiskRoom } from './upload/disk-room.ts';
 import {
   inferForm,
   leftovers,
@@ -93,7 +94,7 @@ describe('before the body is read', () => {
   it('a full disk is refused', async () => {
     await start({ scratchReserveBytes: Number.MAX_SAFE_INTEGER });
     const response = await postInfer(api, inferForm());
-    expect([response.status, (await problemOf(response)).code]).toEqual([507, 'storage_full']);
+    expect([response.status, (await problemOf(response)).code]).toEqual([503, 'storage_full']);
     expect((await fetch(`${api.url}/health/ready`)).status).toBe(503);
     await expectNothingLeft();
   });
@@ -220,7 +221,7 @@ describe('the scratch folder', () => {
     await writeFile(young, 'x');
     const oldAt = new Date(Date.now() - SCRATCH_KEPT_MS - 1_000);
     await utimes(old, oldAt, oldAt);
-    const scratch = await Scratch.open(api.scratchDir, 0);
+    const scratch = await Scratch.open(api.scratchDir, new DiskRoom([]));
     const lease = await scratch.lease(1);
     await utimes(lease.uploadPath, oldAt, oldAt);
     expect((await stat(lease.uploadPath)).mode & 0o777).toBe(0o600);

@@ -98,7 +98,7 @@ export {
   type FailureCode,
   type Fault,
 } from './outcomes.ts';
-export { PROBLEM_CODES, problemSchema, PROBLEMS, type Problem, type ProblemCode } from './problems.ts';
+export { PROBLEM_CODES, problemSchema, PROBLEMS, retryAfterSOf, type Problem, type ProblemCode } from './problems.ts';
 export { manifestSchema, reportSchema, type AttemptReport, type Manifest, type ManifestEntry } from './report.ts';
 export {
   holdsSlot,

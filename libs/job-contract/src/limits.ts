@@ -36,6 +36,8 @@ export const LIMITS = {
   /** Jobs on one page of a list, and records looked at for one page: a page may be short and not be the last. */
   listPageJobsMax: 100,
   listScanJobsMax: 200,
+  /** What one client may have waiting, whatever a deployment sets: they are counted with each upload. */
+  queuedJobsPerClientMax: 100_000,
   /** A job's record as JSON. */
   recordBytesMax: 64 * KiB,
 } as const;

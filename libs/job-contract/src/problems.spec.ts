@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { PROBLEM_CODES, PROBLEMS } from './problems.ts';
+import { PROBLEM_CODES, PROBLEMS, retryAfterSOf } from './problems.ts';
 
 describe('the problems', () => {
   it.each(PROBLEM_CODES)('%s has a fixed sentence of its own and a fitting status', (code) => {
@@ -12,5 +12,6 @@ describe('the problems', () => {
     expect(status).toBeGreaterThanOrEqual(400);
     if (status >= 500 || status === 429) expect(retryable).toBe(true);
     if (status === 422) expect(retryable).toBe(false);
+    if (status === 429 || status === 503) expect(retryAfterSOf(code)).toBeGreaterThanOrEqual(1);
   });
 });

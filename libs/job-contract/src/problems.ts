@@ -1,11 +1,27 @@
 import { z } from 'zod';
 import { FAULTS, type Fault } from './outcomes.ts';
 
-type ProblemKind = { status: number; title: string; fault: Fault; retryable: boolean };
+type ProblemKind = {
+  status: number;
+  title: string;
+  fault: Fault;
+  retryable: boolean;
+  /** `Retry-After` where the answer has no better one. */
+  retryAfterS?: number;
+};
 
 const input = (title: string): ProblemKind => ({ status: 422, title, fault: 'user', retryable: false });
 const request = (status: number, title: string): ProblemKind => ({ status, title, fault: 'user', retryable: false });
-const busy = (status: number, title: string): ProblemKind => ({ status, title, fault: 'platform', retryable: true });
+const failing = (status: number, title: string): ProblemKind => ({ status, title, fault: 'platform', retryable: true });
+/** Too much at once: by this client (429), or by everybody together (503). */
+const tooMuch = (retryAfterS: number, title: string): ProblemKind => ({
+  ...{ status: 429, title, fault: 'user', retryable: true },
+  retryAfterS,
+});
+const busy = (retryAfterS: number, title: string): ProblemKind => ({
+  ...{ status: 503, title, fault: 'platform', retryable: true },
+  retryAfterS,
+});
 
 /**
  * Every error the API answers, RFC 9457. Titles are fixed and say what to do; they never quote the client.
@@ -45,12 +61,6 @@ export const PROBLEMS = {
     410,
     'The job was deleted or is past its retention. To run it again, submit it with a new Idempotency-Key.',
   ),
-  too_many_uploads: {
-    status: 429,
-    title: 'Too many uploads at once. Send again after Retry-After.',
-    fault: 'user',
-    retryable: true,
-  },
   last_event_id_invalid: request(
     400,
     'Last-Event-ID must be the id of an event of this job as it was sent. Without it all events are sent.',
@@ -59,15 +69,15 @@ export const PROBLEMS = {
     404,
     'This deployment has no event streams. Ask GET /status with wait=25 and If-None-Match instead.',
   ),
-  too_many_streams: {
-    status: 429,
-    title: 'Too many event streams at once. Close one, or ask again after Retry-After.',
-    fault: 'user',
-    retryable: true,
-  },
-  storage_full: busy(507, 'The platform has no room for the upload. Send it again later.'),
-  unavailable: busy(503, 'A part of the platform is not available. Send the request again later.'),
-  internal: busy(500, 'The platform failed. Send the request again; tell the operator the request id if it recurs.'),
+  too_many_uploads: tooMuch(2, 'Too many uploads at once. Send again after Retry-After.'),
+  too_many_bytes: tooMuch(5, 'Uploads under way are too large together. Send again after Retry-After.'),
+  too_many_queued_jobs: tooMuch(30, 'Too many of your jobs wait. Send again after Retry-After, or cancel some.'),
+  rate_limited: tooMuch(1, 'Too many requests. Send again after Retry-After; RateLimit says what is left.'),
+  too_many_streams: tooMuch(10, 'Too many event streams at once. Close one, or ask again after Retry-After.'),
+  uploads_busy: busy(5, 'The platform takes as many uploads as it can. Send again after Retry-After.'),
+  storage_full: busy(60, 'The platform has no room for the upload. Send it again after Retry-After.'),
+  unavailable: busy(5, 'A part of the platform is not available. Send the request again after Retry-After.'),
+  internal: failing(500, 'The platform failed. Send the request again; tell the operator the request id if it recurs.'),
 
   too_large: request(413, 'The upload or the volume in it exceeds a limit. GET /models lists the limits.'),
   not_a_zip: input('The file is not an NPZ archive. Save it with numpy.savez_compressed.'),
@@ -98,6 +108,12 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 export const PROBLEM_CODES = Object.keys(PROBLEMS) as [ProblemCode, ...ProblemCode[]]; // keys of a literal
+
+/** Seconds after which such a request may go better; null = it says nothing, or the answer itself knows. */
+export function retryAfterSOf(code: ProblemCode): number | null {
+  const kind: ProblemKind = PROBLEMS[code];
+  return kind.retryAfterS ?? null;
+}
 
 export const problemSchema = z.strictObject({
   type: z.string(),

@@ -1,5 +1,5 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { errorFields, PROBLEMS, type Log } from '@bpi/job-contract';
+import { errorFields, PROBLEMS, retryAfterSOf, type Log } from '@bpi/job-contract';
 import { ProblemError, problemBody } from './problem-error.ts';
 import { contextOf, routeOf } from './request-context.ts';
 import type { Request, Response } from './types.ts';
@@ -29,6 +29,8 @@ export class ProblemFilter implements ExceptionFilter {
       res.destroy();
       return;
     }
+    const retryAfterS = retryAfterSOf(error.code);
+    if (retryAfterS !== null) res.setHeader('Retry-After', String(retryAfterS));
     for (const [name, value] of Object.entries(error.details.headers ?? {})) res.setHeader(name, value);
     const body = problemBody(error, requestId);
     res.status(body.status);

@@ -87,10 +87,15 @@ function claimOf({ clientId, nowMs, order, summary, idempotencyKey }: Submission
   const { model, affine, spacingOrder, externalJobId } = order;
   const payload = [summary.contentSha256, model.name, params, affine, spacingOrder, externalJobId];
   return {
-    keyDigest: sha256(`${clientId}\0${idempotencyKey}`),
+    keyDigest: keyDigestOf(clientId, idempotencyKey),
     fingerprint: sha256(JSON.stringify(payload)),
     expiresAtMs: nowMs + LIMITS.idempotencyTtlMs,
   };
+}
+
+/** Names a client's Idempotency-Key without holding it. */
+export function keyDigestOf(clientId: string, idempotencyKey: string): string {
+  return sha256(`${clientId}\0${idempotencyKey}`);
 }
 
 function sha256(text: string): string {

@@ -9,9 +9,9 @@ import type { ApiPorts } from '../ports.ts';
 import type { ApiSettings } from '../settings.ts';
 import { receiveUpload } from '../upload/receive-upload.ts';
 import type { Scratch, ScratchLease } from '../upload/scratch.ts';
-import { UploadGate } from '../upload/upload-gate.ts';
+import { UploadGate, type UploadLoad } from '../upload/upload-gate.ts';
 import { checkUploadHead } from '../upload/upload-head.ts';
-import { composeSubmission, inputPolicyOf } from './compose-submission.ts';
+import { composeSubmission, inputPolicyOf, keyDigestOf } from './compose-submission.ts';
 import { parseOrder } from './parse-order.ts';
 
 export type IntakeOptions = {
@@ -33,7 +33,11 @@ export class Intake {
 
   constructor(options: IntakeOptions) {
     this.#with = options;
-    this.#gate = new UploadGate(options.settings.uploadsPerClientMax);
+    this.#gate = new UploadGate(options.settings);
+  }
+
+  get inFlight(): UploadLoad {
+    return this.#gate.inFlight;
   }
 
   /** @throws ProblemError */
@@ -42,9 +46,11 @@ export class Intake {
     const startedMs = this.#with.clock.monotonicMs();
     const caller = callerOf(http.req);
     const head = checkUploadHead(http.req.headers, settings.uploadBytesMax);
-    const leave = this.#gate.enter(caller.clientId);
+    const uploadBytes = Math.min(head.bodyBytes ?? settings.uploadBytesMax, settings.uploadBytesMax);
+    const leave = this.#gate.enter(caller.clientId, uploadBytes);
     try {
-      const lease = await scratch.lease(head.bodyBytes ?? settings.uploadBytesMax);
+      await this.#refuseLongQueue(caller.clientId, head.idempotencyKey);
+      const lease = await scratch.lease(uploadBytes);
       try {
         const { result, bytes } = await this.#submit(http, { caller, lease, idempotencyKey: head.idempotencyKey });
         if (result.kind === 'mismatch') throw new ProblemError('idempotency_mismatch');
@@ -59,6 +65,21 @@ export class Intake {
     } finally {
       leave();
     }
+  }
+
+  /**
+   * Uploads under way count as queued: each may become a job. A request that repeats an accepted one makes none, so it is
+   * let through.
+   */
+  async #refuseLongQueue(clientId: string, idempotencyKey: string | null): Promise<void> {
+    const { settings, ports, clock } = this.#with;
+    const max = settings.queuedJobsPerClientMax;
+    const others = this.#gate.uploadsOf(clientId) - 1;
+    if ((await ports.store.countQueued(clientId, max)) + others < max) return;
+    if (idempotencyKey !== null) {
+      if (await ports.store.hasClaim(keyDigestOf(clientId, idempotencyKey), clock.nowMs())) return;
+    }
+    throw new ProblemError('too_many_queued_jobs');
   }
 
   async #submit(

@@ -121,7 +121,7 @@ export class CheckPool {
 }
 
 function busy(): ProblemError {
-  return new ProblemError('unavailable', { headers: { 'Retry-After': '5' } });
+  return new ProblemError('unavailable');
 }
 
 function refusalOf(reply: Exclude<CheckReply, { kind: 'rebuilt' }>): ProblemError {

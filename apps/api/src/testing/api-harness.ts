@@ -28,6 +28,7 @@ import type { ReadinessCheck } from '../health.controller.ts';
 import type { ApiPorts } from '../ports.ts';
 import { DEFAULT_SETTINGS, type ApiSettings } from '../settings.ts';
 import { startApi } from '../start-api.ts';
+import type { FreeBytesOf } from '../upload/disk-room.ts';
 import { usualNpz } from './npz.ts';
 import { TEST_MODELS } from './test-models.ts';
 
@@ -54,6 +55,7 @@ export async function startTestApi(
     store?: (store: JobStore) => JobStore;
     /** A folder that the test keeps, for a second API after the first; else one of this API's own. */
     dataDir?: string;
+    freeBytesOf?: FreeBytesOf;
   } = {},
 ): Promise<TestApi> {
   const dataDir = given.dataDir ?? (await mkdtemp(join(tmpdir(), 'api-spec-')));
@@ -77,6 +79,8 @@ export async function startTestApi(
         keyless: 'allowed',
         uploadBytesMax: 1024 * 1024,
         scratchReserveBytes: 0,
+        dataReserveBytes: 0,
+        refusals: { quota: 1_000_000, windowS: 1 },
         connectionsCheckingIntervalMs: 50,
         shutdownMs: 2_000,
         ...given.settings,
@@ -84,6 +88,8 @@ export async function startTestApi(
       clock: systemClock,
       log: createLog((line) => logLines.push(line), Date.now),
       scratchDir,
+      dataDir,
+      ...(given.freeBytesOf === undefined ? {} : { freeBytesOf: given.freeBytesOf }),
       checkThread: new URL('../input-check/check-thread.ts', import.meta.url),
       readiness: given.readiness ?? [],
     },

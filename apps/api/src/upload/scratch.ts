@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rm, stat, statfs, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ProblemError } from '../http/problem-error.ts';
+import type { DiskRoom } from './disk-room.ts';
 
 /** Two files of one request: what arrived, and what the check makes of it. Names are random, never the client's. */
 export type ScratchLease = {
@@ -17,34 +17,35 @@ export type ScratchLease = {
 export const SCRATCH_KEPT_MS = 60 * 60 * 1000;
 
 /** An upload, its rebuilt copy and the stored copy may lie on one disk together. */
-const COPIES = 3;
+export const SCRATCH_COPIES = 3;
 
 /** The folder where uploads lie until their job is stored. */
 export class Scratch {
   readonly #dir: string;
-  readonly #reserveBytes: number;
+  readonly #room: DiskRoom;
   readonly #leased = new Set<string>();
-  #promisedBytes = 0;
 
-  private constructor(dir: string, reserveBytes: number) {
+  private constructor(dir: string, room: DiskRoom) {
     this.#dir = dir;
-    this.#reserveBytes = reserveBytes;
+    this.#room = room;
   }
 
-  static async open(dir: string, reserveBytes: number): Promise<Scratch> {
+  static async open(dir: string, room: DiskRoom): Promise<Scratch> {
     await mkdir(dir, { recursive: true, mode: 0o700 });
-    return new Scratch(dir, reserveBytes);
+    return new Scratch(dir, room);
   }
 
-  /** @throws ProblemError `storage_full` if an upload of this size would eat into the reserve. */
+  /** @throws ProblemError `storage_full` */
   async lease(uploadBytes: number): Promise<ScratchLease> {
-    const needBytes = uploadBytes * COPIES;
-    this.#promisedBytes += needBytes;
+    const giveBack = await this.#room.promise(uploadBytes);
     const name = randomBytes(16).toString('hex');
     const uploadPath = join(this.#dir, `${name}.upload`);
     const rebuiltPath = join(this.#dir, `${name}.npz`);
+    const forget = (): void => {
+      this.#leased.delete(name);
+      giveBack();
+    };
     try {
-      if ((await this.freeBytes()) < this.#promisedBytes) throw new ProblemError('storage_full');
       this.#leased.add(name);
       const upload = await open(uploadPath, 'wx', 0o600);
       let released: Promise<void> | null = null;
@@ -53,25 +54,14 @@ export class Scratch {
           await upload.close();
         } finally {
           await Promise.all([rm(uploadPath, { force: true }), rm(rebuiltPath, { force: true })]);
-          this.#forget(name, needBytes);
+          forget();
         }
       };
       return { uploadPath, upload, rebuiltPath, release: () => (released ??= release()) };
     } catch (error) {
-      this.#forget(name, needBytes);
+      forget();
       throw error;
     }
-  }
-
-  #forget(name: string, needBytes: number): void {
-    this.#leased.delete(name);
-    this.#promisedBytes -= needBytes;
-  }
-
-  /** Free room beyond the reserve; negative when the reserve is touched. */
-  async freeBytes(): Promise<number> {
-    const { bavail, bsize } = await statfs(this.#dir);
-    return bavail * bsize - this.#reserveBytes;
   }
 
   /** Removes what a dead process left; answers how many files. */
