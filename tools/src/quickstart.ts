@@ -16,6 +16,7 @@ import { ensureNodeImage } from './docker/node-base.ts';
 import { makeInput } from './make-input.ts';
 import { prepare, type Prepared } from './prepare.ts';
 import { Client } from './run/client.ts';
+import { freePort } from './run/free-port.ts';
 import { LocalPlatform } from './run/platform.ts';
 import { ProgressBar } from './run/progress-bar.ts';
 
@@ -104,7 +105,11 @@ type Platform = { url: string; apiKey: string | null; failed: Promise<never>; st
 async function startLocal(options: Options, dockerSocket: string): Promise<Platform> {
   const { dataDir, port, apiKey } = options;
   const modelsDirs = [join(repoRoot, 'apps/models')];
-  const platform = await LocalPlatform.start({ repoRoot, dataDir, port, modelsDirs, dockerSocket, env: API_ENV });
+  const [metricsPort, healthPort] = [String(await freePort()), String(await freePort())];
+  const env = { ...API_ENV, METRICS_PORT: metricsPort, HEALTH_PORT: healthPort };
+  const platform = await LocalPlatform.start({ repoRoot, dataDir, port, modelsDirs, dockerSocket, env });
+  const metricsAt = (of: string) => `http://127.0.0.1:${of}/metrics`;
+  say(`Metrics for Prometheus: ${metricsAt(metricsPort)} (API), ${metricsAt(healthPort)} (worker)`);
   return { url: platform.url, apiKey, failed: platform.failed, stop: () => platform.stop() };
 }
 

@@ -7,11 +7,12 @@ import {
   SqliteJobQueue,
   SqliteJobStore,
 } from '@bpi/adapters-local';
-import type { Log } from '@bpi/job-contract';
+import { withTaps, type Log } from '@bpi/job-contract';
 import { Catalogue, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
 import { chooseDefaultModel, ConfigError, type Config } from './config.ts';
 import type { ReadinessCheck } from './health.controller.ts';
+import { metricsOf } from './metrics/api-metrics.ts';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import type { ApiOptions } from './start-api.ts';
 
@@ -24,7 +25,6 @@ export type LocalComposition = {
 
 /** What the API on one machine is made of: SQLite, a folder, no cloud. @throws ConfigError */
 export async function composeLocal(config: Config, given: { checkThread: URL; log: Log }): Promise<LocalComposition> {
-  const { log, checkThread } = given;
   const dataDir = resolve(config.dataDir);
   await mkdir(dataDir, { recursive: true });
   const models = await readCatalogue(config.modelsDirs.map((dir) => resolve(dir)));
@@ -33,12 +33,14 @@ export async function composeLocal(config: Config, given: { checkThread: URL; lo
     config.defaultModel,
     models.map((model) => model.name),
   );
+  const pools = { cpu: config.localSlots, gpu: config.localSlots };
+  const metrics = metricsOf(config.metricsAt, { models: models.map(({ name }) => name), pools: Object.keys(pools) });
+  const log = metrics === null ? given.log : withTaps(given.log, metrics.book.taps);
   const database = openPlatformDatabase(join(dataDir, 'platform.db'));
   const clients = new SqliteClients(database);
   if (!config.isLoopback && (await clients.listKeys()).length === 0) {
     throw new ConfigError('HOST must be 127.0.0.1 until an API key exists: make one with tools/keys, or unset HOST.');
   }
-  const pools = { cpu: config.localSlots, gpu: config.localSlots };
   const options: ApiOptions = {
     ports: {
       store: new SqliteJobStore(database, {
@@ -63,8 +65,9 @@ export async function composeLocal(config: Config, given: { checkThread: URL; lo
     log,
     scratchDir: join(dataDir, 'scratch'),
     dataDir,
-    checkThread,
+    checkThread: given.checkThread,
     readiness: [folderIsWritable(dataDir)],
+    ...(metrics === null ? {} : { metrics }),
   };
   return { options, listen: { host: config.host, port: config.port }, close: () => database.close() };
 }

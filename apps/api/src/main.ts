@@ -2,12 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoClients, DynamoJobStore, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
-import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
+import { createLog, errorFields, withMetrics, withTaps } from '@bpi/job-contract';
 import { Catalogue, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
-import { chooseDefaultModel } from './config.ts';
+import { chooseDefaultModel, metricsAtOf } from './config.ts';
 import { parseAwsConfig } from './config.aws.ts';
 import { limitSettings } from './limits/limit-variables.ts';
+import { metricsOf } from './metrics/api-metrics.ts';
 import type { ApiPorts } from './ports.ts';
 import { AWS_WAITING, DEFAULT_SETTINGS } from './settings.ts';
 import { startApi } from './start-api.ts';
@@ -22,9 +23,14 @@ const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const config = parseAwsConfig(process.env);
-  const log = createLog(withMetrics(print, config.METRICS_NAMESPACE), systemClock.nowMs);
   const catalogue = new Catalogue(await readCatalogue(config.MODELS_DIRS.split(':').map((dir) => resolve(dir))));
   const names = catalogue.all().map(({ name }) => name);
+  const pools = config.POOLS.map(([pool]) => pool);
+  const metrics = metricsOf(metricsAtOf(config), { models: names, pools });
+  const log = withTaps(
+    createLog(withMetrics(print, config.METRICS_NAMESPACE), systemClock.nowMs),
+    metrics?.book.taps ?? {},
+  );
   const defaultModel = chooseDefaultModel(config.DEFAULT_MODEL ?? null, names);
   const spoolDir = join(config.SCRATCH_DIR, 'spool');
   await mkdir(spoolDir, { recursive: true, mode: 0o700 });
@@ -64,6 +70,7 @@ async function main(): Promise<void> {
       log,
       scratchDir: join(config.SCRATCH_DIR, 'uploads'),
       checkThread: new URL('./input-check/check-thread.js', import.meta.url),
+      ...(metrics === null ? {} : { metrics }),
       readiness: [
         async () => {
           await ports.queue.depth();

@@ -14,6 +14,9 @@ import { CheckPool } from './input-check/check-pool.ts';
 import { RateGuard } from './limits/rate.guard.ts';
 import { RateLimits } from './limits/rate-limits.ts';
 import { TokenBuckets } from './limits/token-buckets.ts';
+import type { ApiMetrics } from './metrics/api-metrics.ts';
+import { startMetricsServer } from './metrics/metrics-server.ts';
+import type { GaugeSources } from './metrics/platform-gauges.ts';
 import type { ApiPorts } from './ports.ts';
 import type { ApiSettings } from './settings.ts';
 import { DiskRoom, type Disk, type FreeBytesOf } from './upload/disk-room.ts';
@@ -36,10 +39,14 @@ export type ApiOptions = {
   checkThread: URL;
   /** Besides the store and the scratch disk, which are always asked. */
   readiness: readonly ReadinessCheck[];
+  /** Offers what was counted by the taps of `log`, and the figures of these pools; absent = no metrics. */
+  metrics?: { book: ApiMetrics; pools: readonly string[]; at: { host: string; port: number } };
 };
 
 export type RunningApi = {
   port: number;
+  /** Null without metrics. */
+  metricsPort: number | null;
   /** Takes no new connection, answers what is held, ends event streams, lets other requests under way finish for at most `shutdownMs`, stops every thread. */
   close(): Promise<void>;
 };
@@ -76,18 +83,35 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
   const stopSweeping = await startSweeping(scratch, clock, log);
   await app.listen(listen.port, listen.host);
   const server: Server = app.getHttpServer();
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the API listens on a TCP port only');
+  const metricsServer = await startMetrics(options, { disks: room, uploads: intake });
   return {
-    port: address.port,
+    port: portOf(server),
+    metricsPort: metricsServer === null ? null : portOf(metricsServer),
     close: async () => {
       stopSweeping();
       waiting.watch.close();
+      metricsServer?.close();
+      metricsServer?.closeAllConnections();
       await finishRequests(server, settings.shutdownMs);
       await app.close();
       await checks.close();
     },
   };
+}
+
+async function startMetrics(
+  { metrics, ports, clock }: ApiOptions,
+  sources: Pick<GaugeSources, 'disks' | 'uploads'>,
+): Promise<Server | null> {
+  if (metrics === undefined) return null;
+  metrics.book.watch({ ...sources, store: ports.store, pools: metrics.pools, clock });
+  return startMetricsServer(metrics.at, metrics.book);
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the API listens on a TCP port only');
+  return address.port;
 }
 
 function disksOf({ scratchDir, dataDir, settings }: ApiOptions): Disk[] {

@@ -4,7 +4,7 @@ import { startHealth, type Health } from './health.ts';
 import { Liveness, WORK_MS_MAX } from './liveness.ts';
 import { HandClock } from './testing/worker-bench.ts';
 
-const WELL: Health = { isLive: () => true, ready: async () => {} };
+const WELL: Health = { isLive: () => true, ready: async () => {}, metrics: async () => 'bpi_up 1\n' };
 
 let server: Server | null = null;
 afterEach(() => {
@@ -28,7 +28,8 @@ describe('the health of a worker', () => {
     const ask = await serve({});
     expect(await ask('/health/live')).toBe(200);
     expect(await ask('/health/ready')).toBe(200);
-    expect(await ask('/metrics')).toBe(404);
+    expect(await ask('/metrics')).toBe(200);
+    expect(await ask('/metrics/')).toBe(404);
   });
 
   it('is not ready while a dependency fails, and live all the same', async () => {

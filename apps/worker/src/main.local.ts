@@ -9,7 +9,7 @@ import {
   SqliteJobQueue,
   SqliteJobStore,
 } from '@bpi/adapters-local';
-import { createLog, errorFields, LIMITS } from '@bpi/job-contract';
+import { createLog, errorFields, LIMITS, withTaps } from '@bpi/job-contract';
 import { type AdvanceContext, assertPolicy, Catalogue, LOCAL_POLICY, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
 import Dockerode from 'dockerode';
@@ -17,12 +17,17 @@ import { parseConfig, type WorkerConfig } from './config.ts';
 import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
+import { WorkerMetrics } from './worker-metrics.ts';
 
 const POOLS = ['cpu', 'gpu'] as const;
 /** The uid of model containers when we may choose one; a worker that is not root can only use its own. */
 const MODEL_UID = 65_532;
 
-const log = createLog((line) => process.stdout.write(`${line}\n`), systemClock.nowMs);
+const metrics = new WorkerMetrics();
+const log = withTaps(
+  createLog((line) => process.stdout.write(`${line}\n`), systemClock.nowMs),
+  metrics.taps,
+);
 
 async function main(): Promise<void> {
   const config = parseConfig(process.env);
@@ -55,7 +60,8 @@ async function main(): Promise<void> {
     await docker.ping();
   };
   const isLive = () => liveness.isLive();
-  const health = config.healthPort === 0 ? null : await startHealth(config.healthPort, { isLive, ready });
+  const told = { isLive, ready, metrics: () => metrics.render() };
+  const health = config.healthPort === 0 ? null : await startHealth(config.healthPort, told);
   log('service.started', { service: 'worker', pid: process.pid });
   await runWorker({ context, liveness, signal: stop.signal }, settingsOf(config, objects, poolsOf(catalogue)));
   health?.close();

@@ -1,18 +1,20 @@
 /** The worker on AWS: DynamoDB, SQS, S3, and one ECS task per job. Credentials come from the task's role. */
 import { tmpdir } from 'node:os';
 import { DynamoJobStore, EcsTaskRunner, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
-import { createLog, errorFields, withMetrics } from '@bpi/job-contract';
+import { createLog, errorFields, withMetrics, withTaps } from '@bpi/job-contract';
 import { systemClock, type AdvanceContext } from '@bpi/jobs';
 import { parseAwsConfig, type AwsWorkerConfig } from './config.aws.ts';
 import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
+import { WorkerMetrics } from './worker-metrics.ts';
 
 const print = (line: string) => process.stdout.write(`${line}\n`);
 
 async function main(): Promise<void> {
   const config = parseAwsConfig(process.env);
-  const log = createLog(withMetrics(print, config.METRICS_NAMESPACE), systemClock.nowMs);
+  const metrics = new WorkerMetrics();
+  const log = withTaps(createLog(withMetrics(print, config.METRICS_NAMESPACE), systemClock.nowMs), metrics.taps);
   const clients = openAwsClients({ region: config.AWS_REGION });
   const pools = Object.fromEntries(config.POOLS);
   const context: AdvanceContext = {
@@ -54,7 +56,8 @@ async function main(): Promise<void> {
   };
   const liveness = new Liveness(systemClock, log);
   const isLive = () => liveness.isLive();
-  const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, { isLive, ready });
+  const told = { isLive, ready, metrics: () => metrics.render() };
+  const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, told);
   log('service.started', { service: 'worker', pid: process.pid });
   await runWorker({ context, liveness, signal: stop.signal }, settingsOf(config, context));
   health?.close();

@@ -75,6 +75,7 @@ export {
 } from './life-events.ts';
 export { LIMITS } from './limits.ts';
 export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
+export { labelOf, statusClassOf, withTaps, type LogTaps } from './log-taps.ts';
 export { metadataSchema, type Metadata } from './metadata.ts';
 export { METRICS, METRICS_NAMESPACE, metricsNamespaceOf, withMetrics } from './metrics.ts';
 export { MODEL_ENV, MODEL_FILES, weightsEnvironment, WORKSPACE } from './model-env.ts';

@@ -38,6 +38,8 @@ export const LIMITS = {
   listScanJobsMax: 200,
   /** What one client may have waiting, whatever a deployment sets: they are counted with each upload. */
   queuedJobsPerClientMax: 100_000,
+  /** Active jobs that metrics count at most. */
+  censusJobsMax: 20_000,
   /** A job's record as JSON. */
   recordBytesMax: 64 * KiB,
 } as const;

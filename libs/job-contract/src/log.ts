@@ -42,7 +42,7 @@ export const LOG_EVENTS = {
   },
   'http.failed': { requestId: id, route, ...failure },
   'job.submitted': { ...job, clientId: id, model: word, bytes: count, durationMs: count, replayed: z.boolean() },
-  /** `fault` is there when the job failed. */
+  /** `fault` is there when the job failed, `totalMs` when it ended; `phaseMs` is the time in `from`. */
   'job.phase': {
     ...attempt,
     from: z.enum(PHASES),
@@ -50,6 +50,8 @@ export const LOG_EVENTS = {
     code: word,
     fault: z.enum(FAULTS),
     version: count,
+    phaseMs: count,
+    totalMs: count,
   },
   'job.intent': { ...attempt, code: word },
   'job.cancel': { ...job, clientId: id },

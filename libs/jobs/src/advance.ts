@@ -7,6 +7,7 @@ import type { JobQueue } from './ports/job-queue.ts';
 import type { JobStore } from './ports/job-store.ts';
 import type { ObjectStore } from './ports/object-store.ts';
 import type { TaskRunner } from './ports/task-runner.ts';
+import { phaseTimes } from './phase-times.ts';
 import { project } from './project.ts';
 import { RULES, type Rules } from './rules.ts';
 
@@ -200,6 +201,7 @@ async function save(context: AdvanceContext, job: JobRecord, event: JobEvent): P
       from: before.phase,
       to: after.phase,
       version: after.version,
+      ...phaseTimes(change, 'atMs' in event ? event.atMs : context.clock.nowMs()),
       ...code,
       ...fault,
     });

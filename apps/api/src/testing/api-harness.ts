@@ -16,6 +16,7 @@ import {
   isJobId,
   problemSchema,
   submittedSchema,
+  withTaps,
   type ArtifactName,
   type AuditEvent,
   type JobId,
@@ -25,6 +26,7 @@ import {
 } from '@bpi/job-contract';
 import { Catalogue, type Clients, type JobEvent, type JobStore, systemClock, transition } from '@bpi/jobs';
 import type { ReadinessCheck } from '../health.controller.ts';
+import { metricsOf } from '../metrics/api-metrics.ts';
 import type { ApiPorts } from '../ports.ts';
 import { DEFAULT_SETTINGS, type ApiSettings } from '../settings.ts';
 import { startApi } from '../start-api.ts';
@@ -42,6 +44,8 @@ export type TestApi = {
   logLines: string[];
   /** Entries of the audit trail, in order. */
   audited: AuditEvent[];
+  /** Where `/metrics` is; null unless asked for. */
+  metricsUrl: string | null;
   close(): Promise<void>;
 };
 
@@ -56,6 +60,7 @@ export async function startTestApi(
     /** A folder that the test keeps, for a second API after the first; else one of this API's own. */
     dataDir?: string;
     freeBytesOf?: FreeBytesOf;
+    metrics?: 'offered';
   } = {},
 ): Promise<TestApi> {
   const dataDir = given.dataDir ?? (await mkdtemp(join(tmpdir(), 'api-spec-')));
@@ -63,6 +68,11 @@ export async function startTestApi(
   const database = openPlatformDatabase(join(dataDir, 'platform.db'));
   const logLines: string[] = [];
   const audited: AuditEvent[] = [];
+  const models = given.models ?? TEST_MODELS;
+  const metrics = metricsOf(given.metrics === undefined ? null : { host: '127.0.0.1', port: 0 }, {
+    models: models.map(({ name }) => name),
+    pools: ['cpu', 'gpu'],
+  });
   const ports: ApiPorts = {
     store: new SqliteJobStore(database, { pools: { cpu: 1, gpu: 1 }, dataRoot: dataDir }),
     queue: new SqliteJobQueue(database, systemClock),
@@ -72,7 +82,7 @@ export async function startTestApi(
   const api = await startApi(
     {
       ports: { ...ports, store: given.store?.(ports.store) ?? ports.store },
-      catalogue: new Catalogue(given.models ?? TEST_MODELS),
+      catalogue: new Catalogue(models),
       settings: {
         ...DEFAULT_SETTINGS,
         defaultModel: 'fixed',
@@ -86,12 +96,16 @@ export async function startTestApi(
         ...given.settings,
       },
       clock: systemClock,
-      log: createLog((line) => logLines.push(line), Date.now),
+      log: withTaps(
+        createLog((line) => logLines.push(line), Date.now),
+        metrics?.book.taps ?? {},
+      ),
       scratchDir,
       dataDir,
       ...(given.freeBytesOf === undefined ? {} : { freeBytesOf: given.freeBytesOf }),
       checkThread: new URL('../input-check/check-thread.ts', import.meta.url),
       readiness: given.readiness ?? [],
+      ...(metrics === null ? {} : { metrics }),
     },
     { host: '127.0.0.1', port: 0 },
   );
@@ -103,6 +117,7 @@ export async function startTestApi(
     scratchDir,
     logLines,
     audited,
+    metricsUrl: api.metricsPort === null ? null : `http://127.0.0.1:${api.metricsPort}/metrics`,
     close: async () => {
       await api.close();
       database.close();
