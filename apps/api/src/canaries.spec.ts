@@ -9,7 +9,7 @@ const NAME = 'Mustermann-7Q';
 
 let api: TestApi;
 beforeAll(async () => {
-  api = await startTestApi();
+  api = await startTestApi({ metrics: 'offered' });
 });
 afterAll(async () => api.close());
 
@@ -75,7 +75,7 @@ async function rawAnswer(request: string): Promise<string> {
 }
 
 describe('a name that a client planted', () => {
-  it('is in no log line, no problem, and no name of a file', async () => {
+  it('is in no log line, no metric, no problem, and no name of a file', async () => {
     const { texts, accepted } = await answers();
     expect(accepted).toBe(2);
     const body = FILE_PART_HEAD.replace('a.npz', NAME).replace('name="file"', `name="file"; ${NAME}`) + NAME + BODY_END;
@@ -88,6 +88,7 @@ describe('a name that a client planted', () => {
     await until(() => api.logLines.filter((line) => line.includes('"http.request"')).length === 29);
     expect(api.logLines.filter((line) => line.includes('"dropped"'))).toEqual([]);
     expect(api.logLines.join('\n')).not.toContain(NAME);
+    expect(await (await fetch(api.metricsUrl ?? '')).text()).not.toContain(NAME);
     const files = await readdir(api.dataDir, { recursive: true });
     expect(files.join('\n')).not.toContain(NAME);
   });

@@ -25,6 +25,18 @@ describe(`a bucket of tokens (BPI_TEST_SEED=${seed})`, () => {
     expect(buckets.take('a')).toMatchObject({ isAllowed: true, remaining: 2 });
   });
 
+  it('loses nothing to who asks too early, again and again', () => {
+    const clock = new HandClock();
+    const buckets = new TokenBuckets({ quota: 1, windowS: 10 }, 10, clock);
+    buckets.take('a');
+    for (let waitS = 9; waitS >= 1; waitS -= 1) {
+      clock.advance(1_000);
+      expect(buckets.take('a')).toMatchObject({ isAllowed: false, retryAfterS: waitS, fullInS: waitS });
+    }
+    clock.advance(1_000);
+    expect(buckets.take('a').isAllowed).toBe(true);
+  });
+
   it('is one for each key', () => {
     const buckets = new TokenBuckets({ quota: 1, windowS: 1 }, 10, new HandClock());
     expect(['a', 'b', 'a'].map((key) => buckets.take(key).isAllowed)).toEqual([true, true, false]);

@@ -67,6 +67,6 @@ export class TokenBuckets {
 
   #secondsFor(tokens: number): number {
     const { quota, windowS } = this.#policy;
-    return Math.ceil((tokens * windowS) / quota);
+    return Math.ceil((tokens * windowS) / quota - ROUNDING);
   }
 }
