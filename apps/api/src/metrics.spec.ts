@@ -15,6 +15,7 @@ import {
   type TestApi,
 } from './testing/api-harness.ts';
 import { parseExposition, type Sample } from './testing/exposition.ts';
+import { notingStore } from './testing/noting-store.ts';
 import { FILE_PART_HEAD, inferHead, RawConnection } from './testing/raw-http.ts';
 
 const CANARY = 'Mustermann_Erika_1970';
@@ -50,14 +51,7 @@ async function metrics(): Promise<(name: string) => string[]> {
 
 /** The store with its census replaced. */
 function withCensus(census: JobStore['census']) {
-  return (store: JobStore): JobStore =>
-    new Proxy(store, {
-      get: (target, name) => {
-        if (name === 'census') return census;
-        const value: unknown = Reflect.get(target, name);
-        return typeof value === 'function' ? value.bind(target) : value;
-      },
-    });
+  return (store: JobStore): JobStore => ({ ...notingStore(store, { gets: 0, marks: [] }), census });
 }
 
 describe('the metrics of the API', () => {
@@ -69,7 +63,12 @@ describe('the metrics of the API', () => {
     const held = await RawConnection.open(api.port);
     connections.push(held);
     held.send(inferHead(['Content-Length: 4711']) + FILE_PART_HEAD);
-    await until(async () => (await metrics())('bpi_uploads_in_flight')[0] === '1');
+    const waiting = new AbortController();
+    const asked = fetch(`${api.url}/status/${first}?wait=30`, { signal: waiting.signal });
+    await until(async () => {
+      const now = await metrics();
+      return now('bpi_uploads_in_flight')[0] === '1' && now('bpi_waiters').includes('wait 1');
+    });
     const of = await metrics();
     expect(of('bpi_jobs')).toEqual(['launching 1', 'queued 1', 'running 0']);
     expect(Number(of('bpi_queue_oldest_seconds')[0])).toBeGreaterThan(0);
@@ -79,6 +78,9 @@ describe('the metrics of the API', () => {
     ]);
     expect(of('bpi_disk_free_bytes')).toEqual([`data ${2 ** 40}`, `scratch ${2 ** 40}`]);
     expect(of('bpi_upload_bytes_in_flight')).toEqual(['4711']);
+    expect(of('bpi_waiters')).toEqual(['stream 0', 'wait 1']);
+    waiting.abort();
+    await expect(asked).rejects.toThrow();
     expect(of('bpi_figures_read')).toEqual(['1']);
     expect(of('nodejs_eventloop_lag_p99_seconds')).toHaveLength(1);
     expect(of('process_resident_memory_bytes')).toHaveLength(1);
@@ -128,6 +130,7 @@ describe('the metrics of the API', () => {
       phase: ['queued', 'launching', 'running'],
       pool: ['cpu', 'gpu'],
       disk: ['scratch', 'data'],
+      kind: ['wait', 'stream'],
     };
     const own = parseExposition(text).filter(({ name }) => name.startsWith('bpi_'));
     expect(own.length).toBeGreaterThan(20);

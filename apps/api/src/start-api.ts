@@ -83,7 +83,7 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
   const stopSweeping = await startSweeping(scratch, clock, log);
   await app.listen(listen.port, listen.host);
   const server: Server = app.getHttpServer();
-  const metricsServer = await startMetrics(options, { disks: room, uploads: intake });
+  const metricsServer = await startMetrics(options, { disks: room, uploads: intake, waiting });
   return {
     port: portOf(server),
     metricsPort: metricsServer === null ? null : portOf(metricsServer),
@@ -101,7 +101,7 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
 
 async function startMetrics(
   { metrics, ports, clock }: ApiOptions,
-  sources: Pick<GaugeSources, 'disks' | 'uploads'>,
+  sources: Pick<GaugeSources, 'disks' | 'uploads' | 'waiting'>,
 ): Promise<Server | null> {
   if (metrics === undefined) return null;
   metrics.book.watch({ ...sources, store: ports.store, pools: metrics.pools, clock });

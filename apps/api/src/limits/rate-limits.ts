@@ -11,6 +11,7 @@ const OPERATION_OF_ROUTE: ReadonlyMap<string, RateOperation> = new Map([
   ['/infer', 'submit'],
   ['/status/:job_id', 'status'],
   ['/jobs', 'status'],
+  ['/jobs/:job_id/events', 'status'],
   ['/result/:job_id', 'results'],
   ['/result/:job_id/:artifact', 'results'],
   ['/jobs/:job_id/logs', 'results'],

@@ -10,6 +10,8 @@ export type GaugeSources = {
   clock: Pick<Clock, 'nowMs'>;
   disks: Pick<DiskRoom, 'freeBytes'>;
   uploads: { readonly inFlight: UploadLoad };
+  /** Answers that are held, and event streams. */
+  waiting: Readonly<Record<'waits' | 'streams', { readonly taken: number }>>;
 };
 
 /** What is so at the moment of a scrape. Asks the store what it can tell at a bounded cost, whatever has ended. */
@@ -22,6 +24,7 @@ export class PlatformGauges {
   readonly #freeBytes: Gauge<'disk'>;
   readonly #uploads: Gauge;
   readonly #uploadBytes: Gauge;
+  readonly #waiters: Gauge<'kind'>;
   readonly #isRead: Gauge;
 
   constructor(registry: Registry, sources: GaugeSources) {
@@ -37,6 +40,7 @@ export class PlatformGauges {
     this.#freeBytes = gauge('bpi_disk_free_bytes', 'Room beyond the reserve; below 0 no upload is accepted.', ['disk']);
     this.#uploads = gauge('bpi_uploads_in_flight', 'Uploads under way, their checks included.');
     this.#uploadBytes = gauge('bpi_upload_bytes_in_flight', 'Bytes that the uploads under way declare.');
+    this.#waiters = gauge('bpi_waiters', 'Clients that wait for a change, by how they are told.', ['kind']);
     this.#isRead = gauge(
       'bpi_figures_read',
       '1 if store and disks answered; 0 = the figures that they give are left out.',
@@ -45,6 +49,9 @@ export class PlatformGauges {
 
   /** Never rejects: what is counted here is worth most while the store does not answer. */
   async read(): Promise<void> {
+    const { waits, streams } = this.#sources.waiting;
+    this.#waiters.set({ kind: 'wait' }, waits.taken);
+    this.#waiters.set({ kind: 'stream' }, streams.taken);
     const { uploads, bytes } = this.#sources.uploads.inFlight;
     this.#uploads.set(uploads);
     this.#uploadBytes.set(bytes);

@@ -20,5 +20,8 @@ export function notingStore(store: JobStore, reads: Reads): JobStore {
     listActive: (page) => store.listActive(page),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
+    countQueued: (clientId, atMost) => store.countQueued(clientId, atMost),
+    hasClaim: (keyDigest, nowMs) => store.hasClaim(keyDigest, nowMs),
+    census: (atMost) => store.census(atMost),
   };
 }

@@ -10,6 +10,11 @@ export class Places {
     this.#limits = limits;
   }
 
+  /** Places that are taken. */
+  get taken(): number {
+    return this.#all;
+  }
+
   /** Answers the function that gives the place back; null = there is none. */
   enter(clientId: string): (() => void) | null {
     const own = this.#taken.get(clientId) ?? 0;

@@ -6,7 +6,7 @@ import { JobWatch } from './job-watch.ts';
 import { Places } from './places.ts';
 
 /** What the API has for clients that want to hear of a change, once per process. */
-export type Waiting = { watch: JobWatch; hold: AnswerHold; streams: Places };
+export type Waiting = { watch: JobWatch; hold: AnswerHold; waits: Places; streams: Places };
 
 export function makeWaiting(parts: { store: JobStore; settings: ApiSettings; clock: Clock; log: Log }): Waiting {
   const { store, settings, clock, log } = parts;
@@ -19,6 +19,7 @@ export function makeWaiting(parts: { store: JobStore; settings: ApiSettings; clo
   return {
     watch,
     hold: new AnswerHold({ watch, places: waits, waitSecondsMax: settings.waitSecondsMax, clock }),
+    waits,
     streams: new Places({ perClientMax: settings.streamsPerClientMax, max: settings.streamsMax }),
   };
 }
