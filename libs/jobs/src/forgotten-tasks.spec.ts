@@ -39,6 +39,9 @@ async function clean(listed: ListedTask[], job: JobRecord | null, unreadable: Jo
       listActive: unused,
       list: unused,
       room: unused,
+      countQueued: unused,
+      hasClaim: unused,
+      census: unused,
     },
     log: (event, fields) => {
       if (event === 'cleanup.failed') failed.push(Object.entries(fields ?? {}).find(([name]) => name === 'jobId')?.[1]);

@@ -48,6 +48,9 @@ function aroundStore(store: JobStore, around: Around): JobStore {
     listActive: (page) => store.listActive(page),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
+    countQueued: (clientId, atMost) => store.countQueued(clientId, atMost),
+    hasClaim: (keyDigest, nowMs) => store.hasClaim(keyDigest, nowMs),
+    census: (atMost) => store.census(atMost),
   };
 }
 
