@@ -1,5 +1,5 @@
 import { Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { WARNINGS, type Submitted } from '@bpi/job-contract';
+import { WARNING_CODES, WARNINGS, type Submitted } from '@bpi/job-contract';
 import type { Request, Response } from './http/types.ts';
 import type { Intake } from './infer/intake.ts';
 import { INTAKE } from './tokens.ts';
@@ -18,9 +18,10 @@ export class InferController {
     const { job, isReplay } = await this.#intake.accept({ req, res });
     res.setHeader('Location', `/status/${job.jobId}`);
     if (isReplay) res.setHeader('Idempotency-Replayed', 'true');
-    const warnings = Object.entries(WARNINGS)
-      .filter(([code]) => job.warnings.includes(code))
-      .map(([code, message]) => ({ code, message }));
+    const warnings = WARNING_CODES.filter((code) => job.warnings.includes(code)).map((code) => ({
+      code,
+      message: WARNINGS[code],
+    }));
     return { job_id: job.jobId, status: 'submitted', ...(warnings.length === 0 ? {} : { warnings }) };
   }
 }

@@ -1,36 +1,9 @@
 import { Controller, Get, Inject, Param } from '@nestjs/common';
-import { LIMITS, type ModelManifest } from '@bpi/job-contract';
+import { LIMITS, type ModelList, type ModelManifest, type ModelView } from '@bpi/job-contract';
 import type { Catalogue } from '@bpi/jobs';
 import { ProblemError } from './http/problem-error.ts';
 import type { ApiSettings } from './settings.ts';
 import { CATALOGUE, SETTINGS } from './tokens.ts';
-
-/** What a client needs to make a request that this model takes; where its image lies is nobody's business. */
-export type ModelView = Pick<
-  ModelManifest,
-  | 'name'
-  | 'version'
-  | 'title'
-  | 'description'
-  | 'licence'
-  | 'intended_use'
-  | 'evidence'
-  | 'input'
-  | 'prompts'
-  | 'prompt_examples'
-  | 'fixed_labels'
-  | 'params'
-  | 'progress_steps'
-  | 'attempt_timeout_s'
-> & {
-  is_default: boolean;
-  /**
-   * `not_pinned`: nobody has said yet which file they are, so that its jobs fail as `model_unavailable`. `in_image`:
-   * there is no file beside the image.
-   */
-  weights: 'in_image' | 'pinned' | 'not_pinned';
-  limits: Record<string, number>;
-};
 
 @Controller()
 export class ModelsController {
@@ -43,7 +16,7 @@ export class ModelsController {
   }
 
   @Get('models')
-  list(): { models: ModelView[] } {
+  list(): ModelList {
     return { models: this.#catalogue.all().map((model) => modelView(model, this.#settings)) };
   }
 

@@ -19,6 +19,7 @@ export function statusBody({ job, progress }: StoredJob, room: Room | null, nowM
   return {
     job_id: job.jobId,
     ...(job.externalJobId === null ? {} : { external_job_id: job.externalJobId }),
+    model: { name: job.model.name, version: job.model.version },
     status: statusOf(job),
     phase: job.phase,
     attempt: job.attempt?.epoch ?? 0,

@@ -1,14 +1,14 @@
 import { z } from 'zod';
 
-/** A job's id: UUID version 4 in lower case. We make it; nothing a client wrote ever becomes one. */
-export type JobId = string & { readonly __brand: 'JobId' };
-
 const jobIdPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-export const jobIdSchema = z.custom<JobId>(
-  (value) => typeof value === 'string' && jobIdPattern.test(value),
-  'must be a job id (lower-case UUID version 4)',
-);
+/** A job's id: UUID version 4 in lower case. We make it; nothing a client wrote ever becomes one. */
+export const jobIdSchema = z
+  .string()
+  .regex(jobIdPattern, 'must be a job id (lower-case UUID version 4)')
+  .meta({ format: 'uuid' })
+  .brand<'JobId'>();
+export type JobId = z.infer<typeof jobIdSchema>;
 
 export function isJobId(text: string): text is JobId {
   return jobIdPattern.test(text);

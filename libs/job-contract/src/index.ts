@@ -1,4 +1,9 @@
 export { apiKeyPattern, apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEvent } from './api-keys.ts';
+export { FAILED_JOBS, REFUSED_REQUESTS, type ErrorEntry } from './api/error-list.ts';
+export { RESPONSE_HEADERS } from './api/headers.ts';
+export { API_VERSION, openApiDocument, type OpenApi, type OpenApiResponse, type Operation } from './api/openapi.ts';
+export { allowedMethods, ROUTES, UNROUTED_PROBLEMS } from './api/routes.ts';
+export { type Route } from './api/route.ts';
 export {
   affineSchema,
   geometryFieldSchema,
@@ -99,7 +104,18 @@ export {
   type FailureCode,
   type Fault,
 } from './outcomes.ts';
-export { PROBLEM_CODES, problemSchema, PROBLEMS, retryAfterSOf, type Problem, type ProblemCode } from './problems.ts';
+export { type ModelList, type ModelView } from './model-view.ts';
+export {
+  ERRORS_PATH,
+  PROBLEM_CODES,
+  PROBLEM_TYPE,
+  problemSchema,
+  problemType,
+  PROBLEMS,
+  retryAfterSOf,
+  type Problem,
+  type ProblemCode,
+} from './problems.ts';
 export { manifestSchema, reportSchema, type AttemptReport, type Manifest, type ManifestEntry } from './report.ts';
 export {
   holdsSlot,
@@ -113,7 +129,7 @@ export {
   type Status,
 } from './states.ts';
 export { mermaidOfTransitions } from './states-diagram.ts';
-export { WARNINGS, type WarningCode } from './warnings.ts';
+export { WARNING_CODES, WARNINGS, type WarningCode } from './warnings.ts';
 export {
   modelEndSchema,
   stageInVerdictSchema,

@@ -2,20 +2,21 @@ import { describe, expect, it } from '@jest/globals';
 import { FAILURE_CODES, FAILURE_MESSAGES, FAILURES, failureOfExit, type FailureCode } from './outcomes.ts';
 
 describe('the outcome table', () => {
-  it.each<[FailureCode, string, string]>([
-    ['invalid_input', 'user', 'fail'],
-    ['model_error', 'model', 'fail'],
-    ['out_of_memory', 'model', 'retry-smaller'],
-    ['invalid_output', 'model', 'fail'],
-    ['attempt_timeout', 'model', 'fail'],
-    ['capacity_interrupted', 'capacity', 'retry'],
-    ['capacity_unavailable', 'capacity', 'retry'],
-    ['model_unavailable', 'platform', 'fail'],
-    ['platform_error', 'platform', 'retry'],
-    ['cancelled', 'user', 'fail'],
-    ['deadline_exceeded', 'capacity', 'fail'],
-  ])('%s is the fault of the %s: %s', (code, fault, then) => {
-    expect(FAILURES[code]).toEqual({ fault, then });
+  it.each<[FailureCode, string, string, boolean]>([
+    ['invalid_input', 'user', 'fail', false],
+    ['model_error', 'model', 'fail', false],
+    ['out_of_memory', 'model', 'retry-smaller', false],
+    ['invalid_output', 'model', 'fail', false],
+    ['attempt_timeout', 'model', 'fail', false],
+    ['capacity_interrupted', 'capacity', 'retry', true],
+    ['capacity_unavailable', 'capacity', 'retry', true],
+    ['model_unavailable', 'platform', 'fail', false],
+    ['platform_error', 'platform', 'retry', true],
+    ['cancelled', 'user', 'fail', false],
+    ['deadline_exceeded', 'capacity', 'fail', true],
+  ])('%s is the fault of the %s: %s', (code, fault, then, retryable) => {
+    expect(FAILURES[code]).toEqual({ fault, then, retryable });
+    expect(/Submit (it|the job) again/.test(FAILURE_MESSAGES[code])).toBe(retryable);
   });
 
   it('has a sentence for every code', () => {

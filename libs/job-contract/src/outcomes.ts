@@ -5,19 +5,23 @@
 export const FAULTS = ['user', 'model', 'capacity', 'platform'] as const;
 export type Fault = (typeof FAULTS)[number];
 
+/**
+ * `then`: what the platform does by itself. `retryable`: for a client that reads it as the job's end, whether submitting
+ * the same again may succeed without anybody mending anything first.
+ */
 export const FAILURES = {
-  invalid_input: { fault: 'user', then: 'fail' },
-  model_error: { fault: 'model', then: 'fail' },
-  out_of_memory: { fault: 'model', then: 'retry-smaller' },
-  invalid_output: { fault: 'model', then: 'fail' },
-  attempt_timeout: { fault: 'model', then: 'fail' },
-  capacity_interrupted: { fault: 'capacity', then: 'retry' },
-  capacity_unavailable: { fault: 'capacity', then: 'retry' },
-  model_unavailable: { fault: 'platform', then: 'fail' },
-  platform_error: { fault: 'platform', then: 'retry' },
-  cancelled: { fault: 'user', then: 'fail' },
-  deadline_exceeded: { fault: 'capacity', then: 'fail' },
-} as const satisfies Record<string, { fault: Fault; then: 'fail' | 'retry' | 'retry-smaller' }>;
+  invalid_input: { fault: 'user', then: 'fail', retryable: false },
+  model_error: { fault: 'model', then: 'fail', retryable: false },
+  out_of_memory: { fault: 'model', then: 'retry-smaller', retryable: false },
+  invalid_output: { fault: 'model', then: 'fail', retryable: false },
+  attempt_timeout: { fault: 'model', then: 'fail', retryable: false },
+  capacity_interrupted: { fault: 'capacity', then: 'retry', retryable: true },
+  capacity_unavailable: { fault: 'capacity', then: 'retry', retryable: true },
+  model_unavailable: { fault: 'platform', then: 'fail', retryable: false },
+  platform_error: { fault: 'platform', then: 'retry', retryable: true },
+  cancelled: { fault: 'user', then: 'fail', retryable: false },
+  deadline_exceeded: { fault: 'capacity', then: 'fail', retryable: true },
+} as const satisfies Record<string, { fault: Fault; then: 'fail' | 'retry' | 'retry-smaller'; retryable: boolean }>;
 
 export type FailureCode = keyof typeof FAILURES;
 

@@ -10,3 +10,4 @@ export const WARNINGS = {
   metrics_unreadable: 'What the model reported beside the mask could not be read: existence scores are unknown.',
 } as const;
 export type WarningCode = keyof typeof WARNINGS;
+export const WARNING_CODES = Object.keys(WARNINGS) as [WarningCode, ...WarningCode[]]; // keys of a literal

@@ -4,6 +4,7 @@ import { progressLine } from './progress-bar.ts';
 
 const status = (given: Partial<StatusBody>): StatusBody => ({
   job_id: jobIdSchema.parse('00000000-0000-4000-8000-000000000001'),
+  model: { name: 'brain-mri', version: '1.0.0' },
   status: 'running',
   phase: 'running',
   attempt: 1,

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { idempotencyKeySchema } from '../http.ts';
+import type { ProblemCode } from '../problems.ts';
+
+type Header = { description: string; schema: z.ZodType; example: string | number };
+
+const entityTag = z.string().regex(/^"[0-9a-f]{32,64}"$/);
+
+/** Headers of a request that mean something here, beside `Authorization` and those of the body. */
+export const REQUEST_HEADERS = {
+  'Idempotency-Key': {
+    description:
+      'Your own name for this submission, kept 24 hours. Sending the same again, also at the same time, answers the same ' +
+      'job; with another payload it is refused.',
+    schema: idempotencyKeySchema,
+    example: 'study-4711-1',
+  },
+  'If-None-Match': {
+    description: 'An ETag as it was answered: as long as it fits, the answer is 304 without a body.',
+    schema: z.string(),
+    example: '"0123456789abcdef0123456789abcdef"',
+  },
+  Range: {
+    description: 'One range of bytes, for a download that goes on. Several ranges are answered with the whole.',
+    schema: z.string(),
+    example: 'bytes=1048576-',
+  },
+  'If-Range': {
+    description: 'The ETag that the range belongs to: with another one the whole is answered.',
+    schema: z.string(),
+    example: `"${'ab'.repeat(32)}"`,
+  },
+} as const satisfies Record<string, Header>;
+export type RequestHeader = keyof typeof REQUEST_HEADERS;
+
+/** Headers of an answer that tell a client something; those that every answer has for safety's sake are not here. */
+export const RESPONSE_HEADERS = {
+  'X-Request-Id': {
+    description: 'Our id of this request, the same as in our log. Name it when you report a problem.',
+    schema: z.string().meta({ format: 'uuid' }),
+    example: 'd9428888-122b-4c1b-9b3c-1f2e3d4c5b6a',
+  },
+  Location: {
+    description:
+      'With 202 the status of the job; with 303 a signed link that lives minutes. Follow that without your key.',
+    schema: z.string().meta({ format: 'uri-reference' }),
+    example: '/status/0b5a6c1e-7d2f-4a3b-8c4d-5e6f70819203',
+  },
+  'Idempotency-Replayed': {
+    description: 'Present if this key was used before: the answer is about the job of that time.',
+    schema: z.literal('true'),
+    example: 'true',
+  },
+  ETag: {
+    description: 'Changes with the body. Send it as If-None-Match. Of an artifact it is the SHA-256.',
+    schema: entityTag,
+    example: '"0123456789abcdef0123456789abcdef"',
+  },
+  'Retry-After': { description: 'Seconds to wait before asking again.', schema: z.int().min(1), example: 1 },
+  Allow: { description: 'The methods that this path takes.', schema: z.string(), example: 'GET, HEAD' },
+  'WWW-Authenticate': { description: 'How to authenticate.', schema: z.literal('Bearer'), example: 'Bearer' },
+  'Accept-Ranges': { description: 'Downloads may be taken up again.', schema: z.literal('bytes'), example: 'bytes' },
+  'Content-Range': {
+    description: 'Which bytes these are, and of how many.',
+    schema: z.string().regex(/^bytes (\d+-\d+|\*)\/\d+$/),
+    example: 'bytes 0-1023/4096',
+  },
+  'Content-Disposition': {
+    description: 'The name of the artifact; never one of yours.',
+    schema: z.string().regex(/^attachment; filename="[a-z_.]+"$/),
+    example: 'attachment; filename="pred_mask.npz"',
+  },
+} as const satisfies Record<string, Header>;
+export type ResponseHeader = keyof typeof RESPONSE_HEADERS;
+
+/** Headers that always come with a problem of this code. */
+export const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemCode, readonly ResponseHeader[]>>> = {
+  unauthorized: ['WWW-Authenticate'],
+  method_not_allowed: ['Allow'],
+  not_ready: ['Retry-After'],
+  range_invalid: ['Content-Range'],
+  too_many_uploads: ['Retry-After'],
+  unavailable: ['Retry-After'],
+};
