@@ -1,6 +1,8 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Log } from '@bpi/job-contract';
 import type { Catalogue, Clock } from '@bpi/jobs';
+import { DocsController } from './docs.controller.ts';
+import type { Pages } from './docs/pages.ts';
 import { EventsController } from './events.controller.ts';
 import { HealthController, type ReadinessCheck } from './health.controller.ts';
 import { InferController } from './infer.controller.ts';
@@ -13,7 +15,7 @@ import { ModelsController } from './models.controller.ts';
 import type { ApiPorts } from './ports.ts';
 import { ResultsController } from './results.controller.ts';
 import type { ApiSettings } from './settings.ts';
-import { CATALOGUE, CLOCK, INTAKE, LOG, PORTS, READINESS, SETTINGS, WAITING } from './tokens.ts';
+import { CATALOGUE, CLOCK, INTAKE, LOG, PAGES, PORTS, READINESS, SETTINGS, WAITING } from './tokens.ts';
 import type { Waiting } from './waiting/waiting.ts';
 
 export type AppValues = {
@@ -25,24 +27,28 @@ export type AppValues = {
   intake: Intake;
   waiting: Waiting;
   readiness: readonly ReadinessCheck[];
+  pages: Pages;
 };
+
+/** Their routes are those of the contract's table, which a test checks. */
+export const CONTROLLERS = [
+  InferController,
+  JobsController,
+  ListController,
+  LogsController,
+  EventsController,
+  ResultsController,
+  ModelsController,
+  HealthController,
+  DocsController,
+];
 
 @Module({})
 export class AppModule {
   static of(values: AppValues): DynamicModule {
     return {
       module: AppModule,
-      controllers: [
-        InferController,
-        JobsController,
-        ListController,
-        LogsController,
-        EventsController,
-        ResultsController,
-        ModelsController,
-        HealthController,
-        MethodController, // last: it takes every method
-      ],
+      controllers: [...CONTROLLERS, MethodController], // the last one takes every method
       providers: [
         { provide: PORTS, useValue: values.ports },
         { provide: CATALOGUE, useValue: values.catalogue },
@@ -52,6 +58,7 @@ export class AppModule {
         { provide: INTAKE, useValue: values.intake },
         { provide: WAITING, useValue: values.waiting },
         { provide: READINESS, useValue: values.readiness },
+        { provide: PAGES, useValue: values.pages },
       ],
     };
   }

@@ -1,13 +1,17 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
+import { ROUTES } from '@bpi/job-contract';
 import type { Clients, Clock } from '@bpi/jobs';
 import type { Authenticator } from './authenticator.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { contextOf, routeOf } from './http/request-context.ts';
+import { routePath } from './http/route-path.ts';
 import type { Request, Response } from './http/types.ts';
 import type { TokenBuckets } from './limits/token-buckets.ts';
 
-/** Everything else needs a caller: a new route is closed until it is named here. */
-const PUBLIC_ROUTES: ReadonlySet<string> = new Set(['/health/live', '/health/ready']);
+/** Everything else needs a caller: a new route is closed until the table of routes opens it. */
+const PUBLIC_ROUTES: ReadonlySet<string> = new Set(
+  ROUTES.filter(({ access }) => access === 'public').map(({ path }) => routePath(path)),
+);
 
 /** Refusals written to the audit trail per minute: anybody can cause them, and the trail only grows. */
 const AUDITED_REFUSALS_PER_MINUTE_MAX = 60;

@@ -24,7 +24,10 @@ export type LocalComposition = {
 };
 
 /** What the API on one machine is made of: SQLite, a folder, no cloud. @throws ConfigError */
-export async function composeLocal(config: Config, given: { checkThread: URL; log: Log }): Promise<LocalComposition> {
+export async function composeLocal(
+  config: Config,
+  given: { checkThread: URL; swaggerUi: URL; log: Log },
+): Promise<LocalComposition> {
   const dataDir = resolve(config.dataDir);
   await mkdir(dataDir, { recursive: true });
   const models = await readCatalogue(config.modelsDirs.map((dir) => resolve(dir)));
@@ -66,6 +69,7 @@ export async function composeLocal(config: Config, given: { checkThread: URL; lo
     scratchDir: join(dataDir, 'scratch'),
     dataDir,
     checkThread: given.checkThread,
+    swaggerUi: given.swaggerUi,
     readiness: [folderIsWritable(dataDir)],
     ...(metrics === null ? {} : { metrics }),
   };

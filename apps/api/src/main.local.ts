@@ -11,7 +11,8 @@ const log = createLog((line) => process.stdout.write(`${line}\n`), Date.now);
 async function main(): Promise<void> {
   // The bundles lie to each other as the sources do.
   const checkThread = new URL('./input-check/check-thread.js', import.meta.url);
-  const { options, listen, close } = await composeLocal(parseConfig(process.env), { checkThread, log });
+  const swaggerUi = new URL('./swagger-ui/', import.meta.url);
+  const { options, listen, close } = await composeLocal(parseConfig(process.env), { checkThread, swaggerUi, log });
   const api = await startApi(options, listen);
   log('service.started', { service: 'api', port: api.port, pid: process.pid });
   const signal = await stopSignal();

@@ -71,6 +71,7 @@ async function main(): Promise<void> {
       scratchDir: join(config.SCRATCH_DIR, 'uploads'),
       checkThread: new URL('./input-check/check-thread.js', import.meta.url),
       ...(metrics === null ? {} : { metrics }),
+      swaggerUi: new URL('./swagger-ui/', import.meta.url),
       readiness: [
         async () => {
           await ports.queue.depth();

@@ -1,31 +1,13 @@
 import 'reflect-metadata';
 import { RequestMethod } from '@nestjs/common';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { ModelManifest } from '@bpi/job-contract';
-import { EventsController } from './events.controller.ts';
-import { HealthController } from './health.controller.ts';
-import { InferController } from './infer.controller.ts';
-import { JobsController } from './jobs.controller.ts';
-import { ListController } from './list.controller.ts';
-import { LogsController } from './logs.controller.ts';
-import { ROUTE_METHODS } from './method.controller.ts';
-import { ModelsController } from './models.controller.ts';
-import { ResultsController } from './results.controller.ts';
+import { allowedMethods, ROUTES, type ModelManifest } from '@bpi/job-contract';
+import { CONTROLLERS } from './app.module.ts';
+import { routePath } from './http/route-path.ts';
 import { leftovers, problemOf, startTestApi, until, type TestApi } from './testing/api-harness.ts';
 import { usualNpz } from './testing/npz.ts';
 import { TEST_MODELS } from './testing/test-models.ts';
 import { BODY_END, FILE_PART_HEAD, head, inferHead, RawConnection } from './testing/raw-http.ts';
-
-const CONTROLLERS = [
-  InferController,
-  JobsController,
-  ListController,
-  LogsController,
-  EventsController,
-  ResultsController,
-  ModelsController,
-  HealthController,
-];
 
 let api: TestApi | null = null;
 afterEach(async () => {
@@ -34,8 +16,8 @@ afterEach(async () => {
 });
 
 describe('the routes', () => {
-  it('are those of the table of methods', () => {
-    const declared: Record<string, string> = {};
+  it('are those of the contract’s table: none undocumented, none missing', () => {
+    const declared: string[] = [];
     for (const controller of CONTROLLERS) {
       const prefix: string = Reflect.getMetadata('path', controller);
       for (const name of Object.getOwnPropertyNames(controller.prototype)) {
@@ -43,19 +25,25 @@ describe('the routes', () => {
         if (name === 'constructor' || typeof handler !== 'function' || !Reflect.hasMetadata('path', handler)) continue;
         const path = [prefix, Reflect.getMetadata('path', handler)].filter((part) => part !== '/').join('/');
         const method: RequestMethod = Reflect.getMetadata('method', handler);
-        declared[`/${path}`] = method === RequestMethod.GET ? 'GET, HEAD' : String(RequestMethod[method]);
+        declared.push(`${RequestMethod[method]} /${path}`);
       }
     }
-    expect(declared).toEqual(ROUTE_METHODS);
+    expect(declared.sort()).toEqual(ROUTES.map(({ method, path }) => `${method} ${routePath(path)}`).sort());
   });
 
   it('refuse other methods with those they know', async () => {
     api = await startTestApi();
-    for (const [route, allowed] of Object.entries(ROUTE_METHODS)) {
+    for (const path of new Set(ROUTES.map((route) => route.path))) {
+      const allowed = allowedMethods(path);
       for (const method of ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
         if (allowed.includes(method)) continue;
-        const response = await fetch(api.url + route.replaceAll(/:\w+/g, 'x'), { method });
-        expect([route, method, response.status, response.headers.get('allow')]).toEqual([route, method, 405, allowed]);
+        const response = await fetch(api.url + path.replaceAll(/\{\w+\}/g, 'x'), { method });
+        expect([path, method, response.status, response.headers.get('allow')]).toEqual([
+          path,
+          method,
+          405,
+          allowed.join(', '),
+        ]);
         expect((await problemOf(response)).code).toBe('method_not_allowed');
       }
     }
@@ -63,7 +51,16 @@ describe('the routes', () => {
 
   it('answer an unknown path with a problem', async () => {
     api = await startTestApi();
-    for (const path of ['/', '/nope', '/infer/x', '/status', '/openapi.json', '/%2e%2e%2fetc', '/constructor']) {
+    for (const path of [
+      '/',
+      '/nope',
+      '/infer/x',
+      '/status',
+      '/docs/x',
+      '/docs/../etc',
+      '/%2e%2e%2fetc',
+      '/constructor',
+    ]) {
       const response = await fetch(api.url + path);
       expect([response.status, (await problemOf(response)).code]).toEqual([404, 'not_found']);
     }

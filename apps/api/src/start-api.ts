@@ -5,6 +5,7 @@ import type { Catalogue, Clock } from '@bpi/jobs';
 import { AppModule } from './app.module.ts';
 import { AuthGuard } from './auth.guard.ts';
 import { Authenticator } from './authenticator.ts';
+import { readPages } from './docs/pages.ts';
 import type { ReadinessCheck } from './health.controller.ts';
 import { ApiServerAdapter } from './http/api-server.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
@@ -37,6 +38,8 @@ export type ApiOptions = {
   freeBytesOf?: FreeBytesOf;
   /** Program of the check threads. */
   checkThread: URL;
+  /** Folder with the files of Swagger UI, see `readPages`. */
+  swaggerUi: URL;
   /** Besides the store and the scratch disk, which are always asked. */
   readiness: readonly ReadinessCheck[];
   /** Offers what was counted by the taps of `log`, and the figures of these pools; absent = no metrics. */
@@ -57,6 +60,7 @@ const IDLE_CHECK_MS = 50;
 /** Puts the API together and listens. Both compositions and the tests start it here. */
 export async function startApi(options: ApiOptions, listen: { host: string; port: number }): Promise<RunningApi> {
   const { ports, catalogue, settings, clock, log } = options;
+  const pages = await readPages(options.swaggerUi);
   const room = new DiskRoom(disksOf(options), options.freeBytesOf);
   const scratch = await Scratch.open(options.scratchDir, room);
   const checks = new CheckPool({
@@ -69,7 +73,7 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
   const waiting = makeWaiting({ store: ports.store, settings, clock, log });
   const readiness = [...options.readiness, ...ownReadiness(ports, room)];
   const app = await NestFactory.create(
-    AppModule.of({ ports, catalogue, settings, clock, log, intake, waiting, readiness }),
+    AppModule.of({ ports, catalogue, settings, clock, log, intake, waiting, readiness, pages }),
     new ApiServerAdapter(settings),
     { logger: false, bodyParser: false, abortOnError: false },
   );

@@ -6,4 +6,5 @@ export const CLOCK = Symbol('clock');
 export const LOG = Symbol('log');
 export const INTAKE = Symbol('intake');
 export const WAITING = Symbol('waiting');
+export const PAGES = Symbol('pages');
 export const READINESS = Symbol('readiness');

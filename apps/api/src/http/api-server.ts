@@ -1,6 +1,7 @@
 import { createServer, STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ExpressAdapter } from '@nestjs/platform-express';
+import { PROBLEM_TYPE } from '@bpi/job-contract';
 import { ProblemError, problemBody } from './problem-error.ts';
 
 export type ServerTimes = {
@@ -51,7 +52,7 @@ function answerClientError(error: NodeJS.ErrnoException, socket: Duplex & { _htt
   }
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') {
     const body = JSON.stringify(problemBody(new ProblemError('upload_too_slow'), 'none'));
-    const head = `Content-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+    const head = `Content-Type: ${PROBLEM_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
     socket.end(`${statusLine(408)}${head}Connection: close\r\n\r\n${body}`);
     return;
   }

@@ -1,4 +1,4 @@
-import { PROBLEMS, type Fault, type FailureCode, type Problem, type ProblemCode } from '@bpi/job-contract';
+import { PROBLEMS, problemType, type Fault, type FailureCode, type Problem, type ProblemCode } from '@bpi/job-contract';
 
 export type ProblemDetails = {
   /** Extra response headers, such as Retry-After. */
@@ -27,7 +27,7 @@ export function problemBody(error: ProblemError, requestId: string): Problem {
   const { status, title, fault, retryable } = PROBLEMS[error.code];
   const { fields, jobError } = error.details;
   return {
-    type: `urn:bpi:problem:${error.code}`,
+    type: problemType(error.code),
     title,
     status,
     code: error.code,

@@ -1,5 +1,5 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
-import { errorFields, PROBLEMS, retryAfterSOf, type Log } from '@bpi/job-contract';
+import { errorFields, PROBLEM_TYPE, PROBLEMS, retryAfterSOf, type Log } from '@bpi/job-contract';
 import { ProblemError, problemBody } from './problem-error.ts';
 import { contextOf, routeOf } from './request-context.ts';
 import type { Request, Response } from './types.ts';
@@ -31,10 +31,13 @@ export class ProblemFilter implements ExceptionFilter {
     }
     const retryAfterS = retryAfterSOf(error.code);
     if (retryAfterS !== null) res.setHeader('Retry-After', String(retryAfterS));
+    // Set for the answer that this one takes the place of.
+    res.removeHeader('ETag');
+    res.setHeader('Cache-Control', 'no-store');
     for (const [name, value] of Object.entries(error.details.headers ?? {})) res.setHeader(name, value);
     const body = problemBody(error, requestId);
     res.status(body.status);
-    res.setHeader('Content-Type', 'application/problem+json');
+    res.setHeader('Content-Type', PROBLEM_TYPE);
     res.end(req.method === 'HEAD' ? undefined : JSON.stringify(body));
   }
 }

@@ -1,7 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import {
   FsObjectStore,
   openPlatformDatabase,
@@ -31,6 +33,7 @@ import type { ApiPorts } from '../ports.ts';
 import { DEFAULT_SETTINGS, type ApiSettings } from '../settings.ts';
 import { startApi } from '../start-api.ts';
 import type { FreeBytesOf } from '../upload/disk-room.ts';
+import { watchAnswers } from './answer-watch.ts';
 import { usualNpz } from './npz.ts';
 import { TEST_MODELS } from './test-models.ts';
 
@@ -49,7 +52,10 @@ export type TestApi = {
   close(): Promise<void>;
 };
 
-/** The API over real HTTP on a free port, on SQLite and a folder of its own. */
+/** As the package brings them; a release has copies. */
+const SWAGGER_UI = pathToFileURL(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+
+/** The API over real HTTP on a free port, on SQLite and a folder of its own. Whatever it answers must be documented. */
 export async function startTestApi(
   given: {
     settings?: Partial<ApiSettings>;
@@ -104,11 +110,13 @@ export async function startTestApi(
       dataDir,
       ...(given.freeBytesOf === undefined ? {} : { freeBytesOf: given.freeBytesOf }),
       checkThread: new URL('../input-check/check-thread.ts', import.meta.url),
+      swaggerUi: SWAGGER_UI,
       readiness: given.readiness ?? [],
       ...(metrics === null ? {} : { metrics }),
     },
     { host: '127.0.0.1', port: 0 },
   );
+  const stopWatching = watchAnswers(api.port);
   return {
     url: `http://127.0.0.1:${api.port}`,
     port: api.port,
@@ -122,6 +130,7 @@ export async function startTestApi(
       await api.close();
       database.close();
       if (given.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+      stopWatching();
     },
   };
 }

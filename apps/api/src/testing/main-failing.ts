@@ -11,7 +11,8 @@ import { startApi } from '../start-api.ts';
 const failpoint = process.env['FAILPOINT'];
 const log = createLog((line) => process.stdout.write(`${line}\n`), Date.now);
 const checkThread = new URL('./input-check/check-thread.js', import.meta.url);
-const { options, listen } = await composeLocal(parseConfig(process.env), { checkThread, log });
+const swaggerUi = new URL('./swagger-ui/', import.meta.url);
+const { options, listen } = await composeLocal(parseConfig(process.env), { checkThread, swaggerUi, log });
 const ports = withFailpoints(options.ports, 'api', async (point) => {
   if (point !== failpoint) return;
   process.kill(process.pid, 'SIGKILL');
