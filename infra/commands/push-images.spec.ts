@@ -8,6 +8,7 @@ const COMMIT = 'c'.repeat(40);
 const DIGEST = `sha256:${'d'.repeat(64)}`;
 const REGISTRY = '123456789012.dkr.ecr.eu-central-1.amazonaws.com';
 const NAMES = ['api', 'worker', 'stager', 'biomedparse', 'brain-mri'];
+const PAGE_FILES = ['swagger-ui-bundle.js', 'swagger-ui-bundle.js.LICENSE.txt', 'swagger-ui.css', 'LICENSE', 'NOTICE'];
 const BUNDLES = ['api/main.js', 'api/input-check/check-thread.js', 'worker/main.js', 'stager/main.js'];
 
 let harness: CommandHarness;
@@ -23,6 +24,7 @@ beforeEach(async () => {
     await write(`dist/apps/${bundle}`, 'code');
     await write(`dist/apps/${bundle}.map`, '{}');
   }
+  for (const name of PAGE_FILES) await write(`dist/apps/api/swagger-ui/${name}`, 'page');
   for (const model of ['biomedparse', 'brain-mri']) await write(`apps/models/${model}/Dockerfile`, 'FROM scratch');
   await write('apps/models/brain-mri/README.md', 'is in no image');
   await harness.standIn.answer({ when: 'git rev-parse HEAD', stdout: `${COMMIT}\n` });

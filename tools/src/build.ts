@@ -1,8 +1,9 @@
 /**
  * Bundles the apps into `dist/`, one file per process: they start in a fraction of the time that loading
- * a few hundred sources takes, and the API's decorators need a compiler anyway.
+ * a few hundred sources takes, and the API's decorators need a compiler anyway. Beside them lies what they read.
  */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { build, type OutputFile } from 'esbuild';
 
@@ -15,6 +16,13 @@ const ENTRIES = {
   'apps/stager/main': 'apps/stager/src/main.ts',
   'apps/stager/main.local': 'apps/stager/src/main.local.ts',
 } as const;
+
+/** Of the package swagger-ui-dist, beside the API's bundle: what the page of the documentation loads, and its licence. */
+export const SWAGGER_UI_FILES = [
+  ...['swagger-ui-bundle.js', 'swagger-ui.css'],
+  ...['swagger-ui-bundle.js.LICENSE.txt', 'LICENSE', 'NOTICE'],
+] as const;
+export const SWAGGER_UI_FOLDER = 'api/swagger-ui';
 
 /** Nest looks for these at run time and does without; docker-modem for the native half of ssh2, which we never use. */
 const OPTIONAL = [
@@ -74,6 +82,15 @@ async function writeAll(outputFiles: readonly OutputFile[]): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, contents);
   }
+  await copySwaggerUi(repoRoot);
+}
+
+async function copySwaggerUi(repoRoot: string): Promise<void> {
+  const api = createRequire(join(repoRoot, 'apps/api/package.json')); // whose dependency it is
+  const source = dirname(api.resolve('swagger-ui-dist/package.json'));
+  const folder = join(repoRoot, 'dist/apps', SWAGGER_UI_FOLDER);
+  await mkdir(folder, { recursive: true });
+  for (const name of SWAGGER_UI_FILES) await copyFile(join(source, name), join(folder, name));
 }
 
 if (import.meta.main) await buildApps(join(import.meta.dirname, '../..'));

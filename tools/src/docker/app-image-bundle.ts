@@ -1,7 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { buildApps } from '../build.ts';
+import { buildApps, SWAGGER_UI_FILES, SWAGGER_UI_FOLDER } from '../build.ts';
 import { DockerError } from './docker-error.ts';
 import type { Log } from './host.ts';
 
@@ -15,14 +15,22 @@ const BUNDLES: Readonly<Record<App, readonly string[]>> = {
   stager: ['stager/main.js'],
 };
 
+/** Files that an app reads when it starts, below `dist/apps/`. */
+const ASSETS: Readonly<Record<App, readonly string[]>> = {
+  api: SWAGGER_UI_FILES.map((name) => `${SWAGGER_UI_FOLDER}/${name}`),
+  worker: [],
+  stager: [],
+};
+
 /** Besides our own sources: how they are bundled, and by what the dependencies change. */
 const INPUTS = ['tools/src/build.ts', 'package-lock.json', 'tsconfig.json', 'apps/api/tsconfig.json'];
 
 const sourceMapSchema = z.object({ sources: z.array(z.string()) });
 
-/** The app's bundles and their source maps, relative to the repository's root. */
+/** The app's bundles, their source maps and what they read, relative to the repository's root. */
 export function bundleFiles(app: App): readonly string[] {
-  return BUNDLES[app].flatMap((name) => [`dist/apps/${name}`, `dist/apps/${name}.map`]);
+  const bundles = BUNDLES[app].flatMap((name) => [name, `${name}.map`]);
+  return [...bundles, ...ASSETS[app]].map((name) => `dist/apps/${name}`);
 }
 
 /**
@@ -47,8 +55,11 @@ export async function ensureBundle(repoRoot: string, app: App, log: Log): Promis
   }
 }
 
-/** Whether every bundle is there and newer than its inputs and those of our sources that its source map names. */
+/** Whether everything is there, and every bundle newer than its inputs and those of our sources that its source map names. */
 export async function isCurrent(repoRoot: string, app: App): Promise<boolean> {
+  for (const name of ASSETS[app]) {
+    if ((await modifiedMs(join(repoRoot, 'dist/apps', name))) === undefined) return false;
+  }
   for (const name of BUNDLES[app]) {
     const bundle = join(repoRoot, 'dist/apps', name);
     const madeMs = await modifiedMs(bundle);

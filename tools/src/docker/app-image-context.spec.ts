@@ -5,6 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { isCurrent } from './app-image-bundle.ts';
 import { contextDigest, readContext } from './app-image-context.ts';
 
+const SWAGGER_UI = [
+  ...['swagger-ui-bundle.js', 'swagger-ui.css'],
+  ...['swagger-ui-bundle.js.LICENSE.txt', 'LICENSE', 'NOTICE'],
+].map((name) => `dist/apps/api/swagger-ui/${name}`);
+
 let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), 'app-image-'));
@@ -29,6 +34,7 @@ describe('the context of an app image', () => {
     await put('dist/apps/api/main.js.map', '{}');
     await put('dist/apps/api/input-check/check-thread.js', 'check()');
     await put('dist/apps/api/input-check/check-thread.js.map', '{}');
+    for (const path of SWAGGER_UI) await put(path, 'page');
     await put('apps/models/echo/model.json', '{}');
   });
 
@@ -45,6 +51,7 @@ describe('the context of an app image', () => {
       'dist/apps/api/main.js.map',
       'dist/apps/api/input-check/check-thread.js',
       'dist/apps/api/input-check/check-thread.js.map',
+      ...SWAGGER_UI,
       'apps/models/echo/model.json',
     ]);
     expect(await digest()).toBe(before);
@@ -64,10 +71,13 @@ describe('the context of an app image', () => {
     expect(new Set(seen).size).toBe(7);
   });
 
-  it('is refused if a bundle is missing', async () => {
-    await rm(join(root, 'dist/apps/api/main.js'));
-    await expect(readContext(root, 'api')).rejects.toMatchObject({ code: 'build_failed' });
-  });
+  it.each(['dist/apps/api/main.js', 'dist/apps/api/swagger-ui/swagger-ui.css'])(
+    'is refused without %s',
+    async (path) => {
+      await rm(join(root, path));
+      await expect(readContext(root, 'api')).rejects.toMatchObject({ code: 'build_failed' });
+    },
+  );
 });
 
 describe('the bundles of an app', () => {
