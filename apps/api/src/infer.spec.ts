@@ -65,6 +65,22 @@ describe('POST /infer accepts', () => {
     expect((await jobFileOf(await submit(api, form))).params).toEqual({ resolution: 'half', rounds: 5 });
   });
 
+  it('a JSON field whose part says that it is JSON, as generated clients send it', async () => {
+    const boundary = 'json-part';
+    const file = 'Content-Disposition: form-data; name="file"; filename="a.npz"\r\n\r\n';
+    const params =
+      'Content-Disposition: form-data; name="params"\r\nContent-Type: application/json\r\n\r\n{"rounds":7}';
+    const body = Buffer.concat([
+      Buffer.from(`--${boundary}\r\n${params}\r\n--${boundary}\r\n${file}`),
+      usualNpz(),
+      Buffer.from(`\r\n--${boundary}--\r\n`),
+    ]);
+    const headers = { 'Content-Type': `multipart/form-data; boundary=${boundary}` };
+    const response = await fetch(`${api.url}/infer`, { method: 'POST', headers, body });
+    const { job_id: jobId } = submittedSchema.parse(await response.json());
+    expect((await jobFileOf(jobId)).params).toEqual({ resolution: 'half', rounds: 7 });
+  });
+
   it('prompts for a prompted model, which goes to the GPU pool', async () => {
     const file = npzOf(uint8Imgs(), [promptsMember({ 1: 'liver', 7: 'left kidney', instance_label: 0 })]);
     const jobId = await submit(api, inferForm({ model: 'prompted' }, file));

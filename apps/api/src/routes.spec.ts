@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { allowedMethods, ROUTES, type ModelManifest } from '@bpi/job-contract';
 import { CONTROLLERS } from './app.module.ts';
 import { routePath } from './http/route-path.ts';
+import { VOLUME_PROBLEMS } from './input-check/volume-problems.ts';
 import { leftovers, problemOf, startTestApi, until, type TestApi } from './testing/api-harness.ts';
 import { usualNpz } from './testing/npz.ts';
 import { TEST_MODELS } from './testing/test-models.ts';
@@ -29,6 +30,12 @@ describe('the routes', () => {
       }
     }
     expect(declared.sort()).toEqual(ROUTES.map(({ method, path }) => `${method} ${routePath(path)}`).sort());
+  });
+
+  it('say by which codes a volume may be refused', () => {
+    const infer = ROUTES.find(({ path }) => path === '/infer');
+    const documented = [...(infer?.problems ?? []), 'internal'];
+    expect(Object.values(VOLUME_PROBLEMS).filter((code) => !documented.includes(code))).toEqual([]);
   });
 
   it('refuse other methods with those they know', async () => {

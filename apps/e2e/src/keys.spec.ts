@@ -2,12 +2,21 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { apiKeyPattern } from '@bpi/job-contract';
+import { apiKeyPattern, openApiDocument, ROUTES } from '@bpi/job-contract';
 import { Client } from '@bpi/tools';
 import { startAwsHarness, type AwsHarness } from './aws-harness.ts';
 import { repoRoot, startHarness, type Harness } from './harness.ts';
 
 const run = promisify(execFile);
+
+/** Of a built API, which brings the files of the page itself. Everything is asked for without a key. */
+async function expectOpenDocumentation(url: string): Promise<void> {
+  expect(await (await fetch(`${url}/openapi.json`)).json()).toEqual(openApiDocument());
+  const page = await (await fetch(`${url}/docs`)).text();
+  const files = [...page.matchAll(/(?:href|src)="(\/docs\/[^"]+)"/g)].map(([, path = '']) => path);
+  expect(files).toEqual(expect.arrayContaining(['/docs/swagger-ui-bundle.js', '/docs/swagger-ui.css']));
+  for (const path of [...files, '/docs/errors']) expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
+}
 
 describe('API keys made by tools/keys', () => {
   let harness: Harness;
@@ -33,6 +42,16 @@ describe('API keys made by tools/keys', () => {
     const { job_id: jobId } = await new Client(harness.platform.url, key).infer(input);
     const other = new Client(harness.platform.url, await keys('create', 'clinic-b'));
     await expect(other.status(jobId)).rejects.toMatchObject({ code: 'not_found' });
+  }, 60_000);
+
+  it('are needed for every route but health and documentation', async () => {
+    await keys('create', 'clinic-c');
+    for (const { method, path, access } of ROUTES) {
+      const response = await fetch(harness.platform.url + path.replaceAll(/\{\w+\}/g, 'x'), { method });
+      expect([path, response.status === 401]).toEqual([path, access === 'key']);
+      await response.arrayBuffer();
+    }
+    await expectOpenDocumentation(harness.platform.url);
   }, 60_000);
 
   it('are two per client at most, are listed without their secret, and end when they are revoked', async () => {
@@ -81,6 +100,10 @@ describe('API keys made by tools/keys --table', () => {
     await expect(harness.client.status(jobId)).rejects.toMatchObject({ code: 'not_found' });
     await keys(['revoke', apiKeyPattern.exec(key)?.[1] ?? ''], 'us-east-1');
     await expect(client.status(jobId)).rejects.toMatchObject({ code: 'unauthorized' });
+  }, 60_000);
+
+  it('are not needed for the documentation', async () => {
+    await expectOpenDocumentation(harness.platform.url);
   }, 60_000);
 
   it('need the region of the table', async () => {

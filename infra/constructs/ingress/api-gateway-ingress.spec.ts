@@ -111,8 +111,8 @@ describe('browsers', () => {
       cors_configuration: {
         allow_origins: origins,
         allow_credentials: false,
-        allow_headers: expect.arrayContaining(['authorization', 'idempotency-key']),
-        expose_headers: expect.arrayContaining(['location', 'retry-after']),
+        allow_headers: expect.arrayContaining(['authorization', 'content-type', 'idempotency-key', 'if-none-match']),
+        expose_headers: expect.arrayContaining(['location', 'retry-after', 'x-request-id']),
       },
     });
   });

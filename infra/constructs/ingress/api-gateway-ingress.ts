@@ -6,6 +6,7 @@ import { Apigatewayv2Route } from '@cdktf/provider-aws/lib/apigatewayv2-route/in
 import { Apigatewayv2Stage } from '@cdktf/provider-aws/lib/apigatewayv2-stage/index.js';
 import { Apigatewayv2VpcLink } from '@cdktf/provider-aws/lib/apigatewayv2-vpc-link/index.js';
 import { SecurityGroup } from '@cdktf/provider-aws/lib/security-group/index.js';
+import { REQUEST_HEADERS, RESPONSE_HEADERS } from '@bpi/job-contract';
 import { Construct } from 'constructs';
 import { Domain, type DomainSettings } from './domain.ts';
 import type { ServiceIngress } from '../services/fargate-service.ts';
@@ -145,6 +146,9 @@ const ACCESS_LOG = {
   error: '$context.error.responseType',
 };
 
+/** As API Gateway keeps them. */
+const lowerCase = (name: string) => name.toLowerCase();
+
 /** The headers that the API reads and those that it answers with; keys are headers too, so no cookies. */
 function cors(origins: readonly string[]) {
   if (origins.length === 0) return {};
@@ -152,24 +156,8 @@ function cors(origins: readonly string[]) {
     corsConfiguration: {
       allowOrigins: [...origins],
       allowMethods: ['DELETE', 'GET', 'HEAD', 'POST'],
-      allowHeaders: [
-        'accept',
-        'authorization',
-        'content-type',
-        'idempotency-key',
-        'if-none-match',
-        'if-range',
-        'range',
-      ],
-      exposeHeaders: [
-        'content-disposition',
-        'content-range',
-        'etag',
-        'idempotency-replayed',
-        'location',
-        'retry-after',
-        'x-request-id',
-      ],
+      allowHeaders: ['Accept', 'Authorization', 'Content-Type', ...Object.keys(REQUEST_HEADERS)].map(lowerCase),
+      exposeHeaders: Object.keys(RESPONSE_HEADERS).map(lowerCase),
       allowCredentials: false,
       maxAge: PREFLIGHT_KEPT_S,
     },

@@ -1,6 +1,6 @@
 export { apiKeyPattern, apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEvent } from './api-keys.ts';
 export { FAILED_JOBS, REFUSED_REQUESTS, type ErrorEntry } from './api/error-list.ts';
-export { RESPONSE_HEADERS } from './api/headers.ts';
+export { REQUEST_HEADERS, RESPONSE_HEADERS } from './api/headers.ts';
 export { API_VERSION, openApiDocument, type OpenApi, type OpenApiResponse, type Operation } from './api/openapi.ts';
 export { allowedMethods, ROUTES, UNROUTED_PROBLEMS } from './api/routes.ts';
 export { type Route } from './api/route.ts';

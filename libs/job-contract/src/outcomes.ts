@@ -44,7 +44,7 @@ export const FAILURE_MESSAGES: Record<FailureCode, string> = {
   model_unavailable: 'The model cannot run here at present (image, weights or device missing). Tell the operator.',
   platform_error:
     'The platform failed repeatedly while running the job. Submit it again; tell the operator if it recurs.',
-  cancelled: 'The job was cancelled on request.',
+  cancelled: 'The job was cancelled on request: there is nothing to mend.',
   deadline_exceeded: 'The job did not start or end before its deadline. Submit it again later.',
 };
 

@@ -13,6 +13,7 @@ type ProblemKind = {
 
 const input = (title: string): ProblemKind => ({ status: 422, title, fault: 'user', retryable: false });
 const request = (status: number, title: string): ProblemKind => ({ status, title, fault: 'user', retryable: false });
+const again = (status: number, title: string): ProblemKind => ({ status, title, fault: 'user', retryable: true });
 const failing = (status: number, title: string): ProblemKind => ({ status, title, fault: 'platform', retryable: true });
 /** Too much at once: by this client (429), or by everybody together (503). */
 const tooMuch = (retryAfterS: number, title: string): ProblemKind => ({
@@ -24,7 +25,10 @@ const busy = (retryAfterS: number, title: string): ProblemKind => ({
   retryAfterS,
 });
 
-/** What can be wrong with an uploaded volume; each is a code of libs/volumes (the API checks at compile time that none is missing). */
+/**
+ * What can be wrong with an uploaded volume: codes of libs/volumes (the API checks at compile time that none is missing,
+ * and by a test that each is documented).
+ */
 const VOLUME_PROBLEMS = {
   not_a_zip: input('The file is not an NPZ archive. Save it with numpy.savez_compressed.'),
   zip_truncated: input('The archive is cut off. Send the complete file.'),
@@ -43,7 +47,7 @@ const VOLUME_PROBLEMS = {
   dtype_unsupported: input('The model does not take this data type. GET /models lists those it takes.'),
   rank_invalid: input('imgs must have three dimensions: depth, height, width.'),
   shape_invalid: input('A dimension of imgs is zero or too large. GET /models lists the limits.'),
-  pickle_unsupported: input('text_prompts is not a plain dict of strings as NumPy pickles it.'),
+  pickle_unsupported: input('text_prompts is not a plain dict of strings as NumPy pickles it. Save it as one.'),
   prompts_malformed: input('text_prompts must map label ids ("1" to "255") to sentences, with instance_label 0 or 1.'),
   prompts_required: input('This model needs text_prompts in the NPZ.'),
   spacing_invalid: input('spacing must be three positive numbers in millimetres.'),
@@ -62,8 +66,8 @@ export const PROBLEMS = {
   field_unknown: request(400, 'Send only file, external_job_id, model, params and geometry, each once.'),
   file_missing: request(400, 'The part named "file" is missing or empty. Attach the NPZ there.'),
   length_required: request(411, 'Send a Content-Length header.'),
-  upload_aborted: request(400, 'The upload ended early. Send it again with the same Idempotency-Key.'),
-  upload_too_slow: request(408, 'The upload took too long. Send it again over a faster connection.'),
+  upload_aborted: again(400, 'The upload ended early. Send it again with the same Idempotency-Key.'),
+  upload_too_slow: again(408, 'The upload took too long. Send it again over a faster connection.'),
   external_job_id_invalid: request(422, 'external_job_id must be 1 to 128 printable characters.'),
   idempotency_key_invalid: request(400, 'Idempotency-Key must be 1 to 128 printable ASCII characters.'),
   idempotency_mismatch: request(422, 'This Idempotency-Key was used with another payload. Use a new key.'),
@@ -75,12 +79,7 @@ export const PROBLEMS = {
   ),
   query_invalid: request(400, 'Send only query parameters that this route knows, each once and with a valid value.'),
   range_invalid: request(416, 'The requested range lies outside the artifact. Content-Range says how long it is.'),
-  not_ready: {
-    status: 409,
-    title: 'The job has no result yet. Ask again after Retry-After.',
-    fault: 'user',
-    retryable: true,
-  },
+  not_ready: again(409, 'The job has no result yet. Ask again after Retry-After.'),
   job_failed: request(409, 'The job failed and has no result. job_error says why, and whether to submit it again.'),
   already_ended: request(409, 'The job has already ended: there is nothing to cancel. Its status says how it ended.'),
   gone: request(

@@ -6,31 +6,30 @@ type Header = { description: string; schema: z.ZodType; example: string | number
 
 const entityTag = z.string().regex(/^"[0-9a-f]{32,64}"$/);
 
-/** Headers of a request that mean something here, beside `Authorization` and those of the body. */
+/**
+ * Headers of a request that mean something here, beside `Authorization` and those of the body. Without examples: a page on
+ * which requests are tried would send them.
+ */
 export const REQUEST_HEADERS = {
   'Idempotency-Key': {
     description:
       'Your own name for this submission, kept 24 hours. Sending the same again, also at the same time, answers the same ' +
       'job; with another payload it is refused.',
     schema: idempotencyKeySchema,
-    example: 'study-4711-1',
   },
   'If-None-Match': {
     description: 'An ETag as it was answered: as long as it fits, the answer is 304 without a body.',
     schema: z.string(),
-    example: '"0123456789abcdef0123456789abcdef"',
   },
   Range: {
     description: 'One range of bytes, for a download that goes on. Several ranges are answered with the whole.',
     schema: z.string(),
-    example: 'bytes=1048576-',
   },
   'If-Range': {
     description: 'The ETag that the range belongs to: with another one the whole is answered.',
     schema: z.string(),
-    example: `"${'ab'.repeat(32)}"`,
   },
-} as const satisfies Record<string, Header>;
+} as const satisfies Record<string, Omit<Header, 'example'>>;
 export type RequestHeader = keyof typeof REQUEST_HEADERS;
 
 /** Headers of an answer that tell a client something; those that every answer has for safety's sake are not here. */

@@ -8,7 +8,7 @@ type FormField = { description: string; example: unknown } & TextField;
 
 /**
  * The text fields of `POST /infer`, beside the part `file`. Those with `json` are objects, sent as JSON text: a part
- * without a file name, whatever its content type.
+ * without a file name, whatever its content type. Examples change nothing: a page on which requests are tried sends them.
  */
 export const INFER_FORM: Readonly<Record<InferField, FormField>> = {
   external_job_id: {
@@ -24,21 +24,14 @@ export const INFER_FORM: Readonly<Record<InferField, FormField>> = {
   params: {
     description: `JSON of at most ${LIMITS.paramsBytesMax} bytes: params of the model; what is left out takes its default.`,
     json: 'Params',
-    example: { resolution: 'half' },
+    example: {},
   },
   geometry: {
     description:
       `JSON of at most ${LIMITS.geometryBytesMax} bytes. An NPZ has no affine: with one (4x4, RAS, millimetres, from ` +
       'voxel indices x, y, z) the mask lies exactly on your own NIfTI. spacing_order is that of spacing in the NPZ.',
     json: 'Geometry',
-    example: {
-      affine: [
-        [-0.5, 0, 0, 64],
-        [0, 0.5, 0, -64],
-        [0, 0, 2, -30],
-        [0, 0, 0, 1],
-      ],
-    },
+    example: { spacing_order: 'xyz' },
   },
 };
 

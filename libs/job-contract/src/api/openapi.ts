@@ -122,8 +122,8 @@ function parametersOf(route: Route): readonly Parameter[] {
     } as const;
   });
   const headers = (route.headers ?? []).map((name) => {
-    const { description, schema, example } = REQUEST_HEADERS[name];
-    return { name, in: 'header', required: false, description, schema: jsonSchemaOf(schema), example } as const;
+    const { description, schema } = REQUEST_HEADERS[name];
+    return { name, in: 'header', required: false, description, schema: jsonSchemaOf(schema) } as const;
   });
   return [...path, ...query, ...headers];
 }
