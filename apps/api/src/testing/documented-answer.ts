@@ -13,16 +13,8 @@ export type SentAnswer = {
 
 /** Headers that say nothing of the API's own: those of HTTP itself, and those that every answer has for safety's sake. */
 const SILENT_HEADERS = new Set([
-  ...[
-    'connection',
-    'content-length',
-    'content-type',
-    'date',
-    'keep-alive',
-    'transfer-encoding',
-    'cache-control',
-    'vary',
-  ],
+  ...['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'transfer-encoding'],
+  ...['cache-control', 'vary', 'x-accel-buffering'],
   ...['content-security-policy', 'cross-origin-resource-policy', 'referrer-policy', 'x-content-type-options'],
 ]);
 

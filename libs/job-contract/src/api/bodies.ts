@@ -10,6 +10,7 @@ import {
   statusBodySchema,
   submittedSchema,
 } from '../http.ts';
+import { lifeEventSchema, progressEventSchema } from '../life-events.ts';
 import { metadataSchema } from '../metadata.ts';
 import { paramsSchema } from '../model-manifest.ts';
 import { modelListSchema, modelViewSchema } from '../model-view.ts';
@@ -22,6 +23,8 @@ export const BODIES = {
   JobError: jobErrorSchema,
   JobList: jobListSchema,
   Deletion: deletionBodySchema,
+  LifeEvent: lifeEventSchema,
+  ProgressEvent: progressEventSchema,
   Result: resultBodySchema,
   Metadata: metadataSchema,
   Model: modelViewSchema,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idempotencyKeySchema } from '../http.ts';
+import { lastEventIdSchema } from '../life-events.ts';
 import type { ProblemCode } from '../problems.ts';
 
 type Header = { description: string; schema: z.ZodType; example: string | number };
@@ -20,6 +21,10 @@ export const REQUEST_HEADERS = {
   'If-None-Match': {
     description: 'An ETag as it was answered: as long as it fits, the answer is 304 without a body.',
     schema: z.string(),
+  },
+  'Last-Event-ID': {
+    description: 'The id of the last event that you have, as it was sent: the stream goes on behind it.',
+    schema: lastEventIdSchema,
   },
   Range: {
     description: 'One range of bytes, for a download that goes on. Several ranges are answered with the whole.',
@@ -57,6 +62,12 @@ export const RESPONSE_HEADERS = {
   },
   'Retry-After': { description: 'Seconds to wait before asking again.', schema: z.int().min(1), example: 1 },
   Allow: { description: 'The methods that this path takes.', schema: z.string(), example: 'GET, HEAD' },
+  'Preference-Applied': {
+    description:
+      'For how many seconds the answer was allowed to be held: less than asked for, or 0, where too many wait.',
+    schema: z.string().regex(/^wait=\d{1,2}$/),
+    example: 'wait=25',
+  },
   'WWW-Authenticate': { description: 'How to authenticate.', schema: z.literal('Bearer'), example: 'Bearer' },
   'Accept-Ranges': { description: 'Downloads may be taken up again.', schema: z.literal('bytes'), example: 'bytes' },
   'Content-Range': {
@@ -79,5 +90,6 @@ export const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemCode, readonly Resp
   not_ready: ['Retry-After'],
   range_invalid: ['Content-Range'],
   too_many_uploads: ['Retry-After'],
+  too_many_streams: ['Retry-After'],
   unavailable: ['Retry-After'],
 };

@@ -1,4 +1,4 @@
-import { listQuerySchema, logsQuerySchema } from '../http.ts';
+import { listQuerySchema, logsQuerySchema, statusQuerySchema } from '../http.ts';
 import { jobIdSchema } from '../ids.ts';
 import { LIMITS } from '../limits.ts';
 import { VOLUME_PROBLEM_CODES } from '../problems.ts';
@@ -67,25 +67,52 @@ export const JOB_ROUTES = [
     tag: 'Jobs',
     access: 'key',
     summary: 'How far a job is',
+    description:
+      'With wait and If-None-Match the answer is held until the ETag would be another one, with wait alone until the job ' +
+      'has ended; 304 or the status as it is when the time is up. What a queued job waits for ends no wait.',
     params: { job_id: JOB_ID_PARAMETER },
+    query: statusQuerySchema,
     headers: ['If-None-Match'],
     answers: [
       {
         status: 200,
         description: 'Retry-After as long as the job has not ended.',
         headers: ['ETag'],
-        mayHave: ['Retry-After'],
+        mayHave: ['Retry-After', 'Preference-Applied'],
         content: [status(RUNNING_EXAMPLE)],
       },
       {
         status: 304,
         description: 'Nothing changed.',
         headers: ['ETag'],
-        mayHave: ['Retry-After'],
+        mayHave: ['Retry-After', 'Preference-Applied'],
         content: [],
       },
     ],
-    problems: ['not_found', 'gone'],
+    problems: ['not_found', 'gone', 'query_invalid'],
+  },
+  {
+    id: 'getEvents',
+    method: 'GET',
+    path: '/jobs/{job_id}/events',
+    tag: 'Jobs',
+    access: 'key',
+    summary: 'A job’s life as server-sent events',
+    description:
+      'From its beginning, or from behind Last-Event-ID; each event of its life once, and progress as it comes, without ' +
+      'an id. The stream ends with the job, or after some minutes: then ask again. Where a deployment has no streams, ' +
+      'GET /status with wait does as well.',
+    params: { job_id: JOB_ID_PARAMETER },
+    headers: ['Last-Event-ID'],
+    answers: [
+      {
+        status: 200,
+        description: 'The events.',
+        content: [{ mediaType: 'text/event-stream', body: 'text', items: ['LifeEvent', 'ProgressEvent'] }],
+      },
+      { status: 204, description: 'The end was told already: nothing follows, so do not ask again.', content: [] },
+    ],
+    problems: ['not_found', 'events_not_offered', 'gone', 'last_event_id_invalid', 'too_many_streams'],
   },
   {
     id: 'listJobs',

@@ -10,7 +10,9 @@ import { ROUTES, UNROUTED_PROBLEMS } from './routes.ts';
 export const API_VERSION = '0.1.0';
 
 type Ref = { $ref: string };
-type MediaTypes = Readonly<Record<string, { schema: JsonSchema; example?: unknown }>>;
+/** `x-itemSchema`: what OpenAPI 3.2 calls `itemSchema`, of each item of a stream. */
+type MediaType = { schema: JsonSchema; 'x-itemSchema'?: JsonSchema; example?: unknown };
+type MediaTypes = Readonly<Record<string, MediaType>>;
 type Header = Ref | { description: string; schema: JsonSchema; example: unknown; required?: true };
 export type OpenApiResponse = { description: string; headers: Readonly<Record<string, Header>>; content?: MediaTypes };
 type Parameter = {
@@ -151,8 +153,12 @@ function responseOf({ description, headers = [], mayHave = [], content }: Answer
   };
 }
 
-function mediaTypeOf({ body, example }: Content): { schema: JsonSchema; example?: unknown } {
-  return { schema: contentSchema(body), ...(example === undefined ? {} : { example }) };
+function mediaTypeOf({ body, items, example }: Content): MediaType {
+  return {
+    schema: contentSchema(body),
+    ...(items === undefined ? {} : { 'x-itemSchema': { oneOf: items.map(refTo) } }),
+    ...(example === undefined ? {} : { example }),
+  };
 }
 
 function contentSchema(body: Content['body']): JsonSchema {

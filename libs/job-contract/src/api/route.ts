@@ -15,10 +15,11 @@ export type Tag = keyof typeof TAGS;
 
 export type PathParameter = { schema: z.ZodType; description: string; example: string };
 
-/** A body in one media type: one of `BODIES`, or no JSON at all. */
+/** A body in one media type: one of `BODIES`, or no JSON at all. `items`: what a stream is made of, each one's data. */
 export type Content = {
   mediaType: string;
   body: BodyName | 'bytes' | 'text' | 'any';
+  items?: readonly BodyName[];
   example?: unknown;
 };
 
