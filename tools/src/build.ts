@@ -4,7 +4,7 @@
  */
 import { copyFile, mkdir, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { build, type OutputFile } from 'esbuild';
 
 const ENTRIES = {
@@ -49,11 +49,13 @@ export async function buildApps(repoRoot: string): Promise<void> {
   // What lies there goes only when its successor is complete.
   await rm(join(repoRoot, 'dist/apps'), { recursive: true, force: true });
   await writeAll(outputFiles);
+  await copySwaggerUi(repoRoot, join(repoRoot, 'dist/apps', SWAGGER_UI_FOLDER));
 }
 
 /** Bundles a test's own programs as the apps are: names (their places below `outdir`) by source, from the repository's root. */
 export async function buildPrograms(repoRoot: string, entries: Record<string, string>, outdir: string): Promise<void> {
   await writeAll(await bundle(repoRoot, entries, outdir));
+  await copySwaggerUi(repoRoot, join(outdir, basename(SWAGGER_UI_FOLDER))); // one of them may be an API
 }
 
 async function bundle(repoRoot: string, entries: Record<string, string>, outdir: string): Promise<OutputFile[]> {
@@ -82,13 +84,11 @@ async function writeAll(outputFiles: readonly OutputFile[]): Promise<void> {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(path, contents);
   }
-  await copySwaggerUi(repoRoot);
 }
 
-async function copySwaggerUi(repoRoot: string): Promise<void> {
+async function copySwaggerUi(repoRoot: string, folder: string): Promise<void> {
   const api = createRequire(join(repoRoot, 'apps/api/package.json')); // whose dependency it is
   const source = dirname(api.resolve('swagger-ui-dist/package.json'));
-  const folder = join(repoRoot, 'dist/apps', SWAGGER_UI_FOLDER);
   await mkdir(folder, { recursive: true });
   for (const name of SWAGGER_UI_FILES) await copyFile(join(source, name), join(folder, name));
 }
