@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { PROBLEM_CODES } from '@bpi/job-contract';
 import type { JobStore } from '@bpi/jobs';
-import { ROUTE_METHODS } from './method.controller.ts';
+import { ROUTE_PATHS } from './http/route-path.ts';
 import {
   applyEvents,
   inferForm,
@@ -122,7 +122,7 @@ describe('the metrics of the API', () => {
     expect(text).not.toContain('Mustermann');
     expect(text).not.toContain('clinic');
     const known: Record<string, readonly string[]> = {
-      route: [...Object.keys(ROUTE_METHODS), 'other'],
+      route: [...ROUTE_PATHS, 'other'],
       status_class: ['2xx', '3xx', '4xx', '5xx'],
       code: PROBLEM_CODES,
       outcome: ['accepted', ...PROBLEM_CODES],

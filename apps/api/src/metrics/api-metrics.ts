@@ -1,6 +1,6 @@
 import type { LogTaps } from '@bpi/job-contract';
 import { collectDefaultMetrics, Registry } from 'prom-client';
-import { ROUTE_METHODS } from '../method.controller.ts';
+import { ROUTE_PATHS } from '../http/route-path.ts';
 import { PlatformGauges, type GaugeSources } from './platform-gauges.ts';
 import { requestMetrics, type RequestLabels } from './request-metrics.ts';
 
@@ -39,6 +39,6 @@ export function metricsOf(
   known: { models: readonly string[]; pools: readonly string[] },
 ): { book: ApiMetrics; pools: readonly string[]; at: { host: string; port: number } } | null {
   if (at === null) return null;
-  const book = new ApiMetrics({ routes: Object.keys(ROUTE_METHODS), models: known.models });
+  const book = new ApiMetrics({ routes: ROUTE_PATHS, models: known.models });
   return { book, pools: known.pools, at };
 }

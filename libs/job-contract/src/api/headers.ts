@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { idempotencyKeySchema } from '../http.ts';
 import { lastEventIdSchema } from '../life-events.ts';
-import type { ProblemCode } from '../problems.ts';
+import { retryAfterSOf, type ProblemCode } from '../problems.ts';
 
 type Header = { description: string; schema: z.ZodType; example: string | number };
 
@@ -61,6 +61,16 @@ export const RESPONSE_HEADERS = {
     example: '"0123456789abcdef0123456789abcdef"',
   },
   'Retry-After': { description: 'Seconds to wait before asking again.', schema: z.int().min(1), example: 1 },
+  'RateLimit-Policy': {
+    description: 'How many requests of this kind your key may make: a quota `q` in a window of `w` seconds.',
+    schema: z.string().regex(/^"[a-z]+";q=\d+;w=\d+$/),
+    example: '"status";q=20000;w=10',
+  },
+  RateLimit: {
+    description: 'How many of them are left, and in how many seconds all are there again. Once your key is known.',
+    schema: z.string().regex(/^"[a-z]+";r=\d+;t=\d+$/),
+    example: '"status";r=19999;t=1',
+  },
   Allow: { description: 'The methods that this path takes.', schema: z.string(), example: 'GET, HEAD' },
   'Preference-Applied': {
     description:
@@ -83,13 +93,17 @@ export const RESPONSE_HEADERS = {
 } as const satisfies Record<string, Header>;
 export type ResponseHeader = keyof typeof RESPONSE_HEADERS;
 
+/** On whatever is answered to a caller that is known. */
+export const RATE_HEADERS = ['RateLimit-Policy', 'RateLimit'] as const satisfies readonly ResponseHeader[];
+
 /** Headers that always come with a problem of this code. */
-export const PROBLEM_HEADERS: Readonly<Partial<Record<ProblemCode, readonly ResponseHeader[]>>> = {
+export function problemHeaders(code: ProblemCode): readonly ResponseHeader[] {
+  return [...(OWN_HEADERS[code] ?? []), ...(retryAfterSOf(code) === null ? [] : (['Retry-After'] as const))];
+}
+
+const OWN_HEADERS: Readonly<Partial<Record<ProblemCode, readonly ResponseHeader[]>>> = {
   unauthorized: ['WWW-Authenticate'],
   method_not_allowed: ['Allow'],
   not_ready: ['Retry-After'],
   range_invalid: ['Content-Range'],
-  too_many_uploads: ['Retry-After'],
-  too_many_streams: ['Retry-After'],
-  unavailable: ['Retry-After'],
 };

@@ -1,6 +1,6 @@
 import { PROBLEM_TYPE, PROBLEMS, type ProblemCode } from '../problems.ts';
 import { problemExample } from './examples.ts';
-import { PROBLEM_HEADERS, REQUEST_HEADERS, RESPONSE_HEADERS, type ResponseHeader } from './headers.ts';
+import { problemHeaders, RATE_HEADERS, REQUEST_HEADERS, RESPONSE_HEADERS, type ResponseHeader } from './headers.ts';
 import { INFER_FILE, type INFER_FORM } from './infer-form.ts';
 import { bodySchemas, jsonSchemaOf, refTo, type JsonSchema } from './json-schema.ts';
 import { problemsOf, TAGS, type Answer, type Content, type Route } from './route.ts';
@@ -89,7 +89,7 @@ export function openApiDocument(): OpenApi {
 }
 
 function operationOf(route: Route): Operation {
-  const answers = route.answers.map((answer) => [String(answer.status), responseOf(answer)] as const);
+  const answers = route.answers.map((answer) => [String(answer.status), responseOf(answer, route.access)] as const);
   const refusals = [...problemsOf(route)].map(([status, codes]) => {
     const ref = { $ref: `#/components/responses/${codes[0]}` };
     return [String(status), codes.length === 1 ? ref : refusalOf(codes)] as const;
@@ -144,11 +144,15 @@ function formContent(form: typeof INFER_FORM): MediaTypes {
   };
 }
 
-function responseOf({ description, headers = [], mayHave = [], content }: Answer): OpenApiResponse {
+function responseOf(
+  { description, headers = [], mayHave = [], content }: Answer,
+  access: Route['access'],
+): OpenApiResponse {
+  const sometimes = [...mayHave, ...(access === 'key' ? RATE_HEADERS : [])];
   const named = content.map((one) => [one.mediaType, mediaTypeOf(one)] as const);
   return {
     description,
-    headers: headersOf({ always: headers, sometimes: mayHave }),
+    headers: headersOf({ always: headers, sometimes }),
     ...(named.length === 0 ? {} : { content: Object.fromEntries(named) }),
   };
 }
@@ -176,10 +180,9 @@ function contentSchema(body: Content['body']): JsonSchema {
 /** Problems that share a status share a response, which lists their codes. */
 function refusalOf(codes: readonly ProblemCode[]): OpenApiResponse {
   const [first = 'internal'] = codes;
-  const always = (PROBLEM_HEADERS[first] ?? []).filter((name) => {
-    return codes.every((code) => PROBLEM_HEADERS[code]?.includes(name) === true);
-  });
-  const sometimes = codes.flatMap((code) => PROBLEM_HEADERS[code] ?? []).filter((name) => !always.includes(name));
+  const always = problemHeaders(first).filter((name) => codes.every((code) => problemHeaders(code).includes(name)));
+  const some = codes.flatMap(problemHeaders).filter((name) => !always.includes(name));
+  const sometimes = [...some, ...RATE_HEADERS];
   const narrowed = { type: 'object', properties: { status: { const: PROBLEMS[first].status }, code: { enum: codes } } };
   return {
     description: codes.map((code) => `- \`${code}\`: ${PROBLEMS[code].title}`).join('\n'),

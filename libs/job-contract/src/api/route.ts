@@ -65,4 +65,4 @@ export function problemsOf(route: Route): ReadonlyMap<number, readonly ProblemCo
 }
 
 /** Of every route that needs a key. */
-const KEY_PROBLEMS = ['unauthorized'] as const satisfies readonly ProblemCode[];
+const KEY_PROBLEMS = ['unauthorized', 'rate_limited'] as const satisfies readonly ProblemCode[];
