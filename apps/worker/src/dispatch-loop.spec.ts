@@ -46,7 +46,7 @@ function start(change: Partial<AdvanceContext> = {}, settings: Partial<DispatchS
   };
   const context = { ...bench.context, queue: noted, ...change };
   const roomMade = { dispatch: new Notifier(), waiting: new Notifier() };
-  watch = new JobWatch(context, { followUpMs: 1, lookAgainMs: 60_000 }, () => {
+  watch = new JobWatch({ ...bench.tools, context }, { followUpMs: 1, lookAgainMs: 60_000 }, () => {
     for (const loop of Object.values(roomMade)) loop.notify();
   });
   bench.run(dispatchLoop({ ...bench.tools, context }, watch, roomMade, { ...SETTINGS, ...settings }));

@@ -11,7 +11,7 @@ let watch: JobWatch;
 let release = () => {};
 beforeEach(async () => {
   bench = await makeBench({ spot: 1 });
-  watch = new JobWatch(bench.context, { followUpMs: LONG_MS, lookAgainMs: LONG_MS }, () => {});
+  watch = new JobWatch(bench.tools, { followUpMs: LONG_MS, lookAgainMs: LONG_MS }, () => {});
 });
 afterEach(async () => {
   bench.runner.events = async function* () {};

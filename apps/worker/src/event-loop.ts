@@ -19,10 +19,10 @@ export async function eventLoop(tools: LoopTools, watch: JobWatch, streamMs = ST
   });
 }
 
-async function readStream({ context, signal }: LoopTools, watch: JobWatch, streamMs: number): Promise<number> {
+async function readStream({ context, signal, timers }: LoopTools, watch: JobWatch, streamMs: number): Promise<number> {
   const stream = new AbortController();
   const end = () => stream.abort();
-  const timer = setTimeout(end, streamMs);
+  const cancel = timers.after(streamMs, end);
   signal.addEventListener('abort', end);
   try {
     for await (const event of context.runner.events(stream.signal)) {
@@ -31,7 +31,7 @@ async function readStream({ context, signal }: LoopTools, watch: JobWatch, strea
     }
     return stream.signal.aborted ? 0 : RESUME_AFTER_MS;
   } finally {
-    clearTimeout(timer);
+    cancel();
     signal.removeEventListener('abort', end);
   }
 }

@@ -19,7 +19,7 @@ afterEach(async () => {
 });
 
 function watching(settings: { followUpMs: number; lookAgainMs: number }): JobWatch {
-  return new JobWatch(bench.context, settings, () => {
+  return new JobWatch(bench.tools, settings, () => {
     looks += 1;
   });
 }
@@ -81,7 +81,7 @@ describe('a watch', () => {
       return bench.context.store.get(jobId);
     };
     const context = { ...bench.context, store: { ...bound(bench.context.store), get } };
-    watch = new JobWatch(context, { followUpMs: LONG_MS, lookAgainMs: 1 }, () => {
+    watch = new JobWatch({ ...bench.tools, context }, { followUpMs: LONG_MS, lookAgainMs: 1 }, () => {
       looks += 1;
     });
     const { jobId } = await bench.queued(1);

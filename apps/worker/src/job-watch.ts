@@ -1,5 +1,7 @@
 import { errorFields, type JobId } from '@bpi/job-contract';
 import { advance, type AdvanceContext, type Advanced } from '@bpi/jobs';
+import type { LoopTools } from './loop.ts';
+import type { Timers } from './timers.ts';
 
 export type WatchSettings = {
   /** After something moved, look again this soon: the next step often follows at once. */
@@ -14,15 +16,17 @@ export type WatchSettings = {
  */
 export class JobWatch {
   readonly #context: AdvanceContext;
+  readonly #timers: Timers;
   readonly #settings: WatchSettings;
   readonly #onMoved: () => void;
   readonly #running = new Map<JobId, Promise<Advanced>>();
-  readonly #timers = new Map<JobId, { dueMs: number; timer: NodeJS.Timeout }>();
+  readonly #planned = new Map<JobId, { dueMs: number; cancel: () => void }>();
   #closed = false;
 
   /** @param onMoved called after a look that changed something, or failed: a slot may have become free. */
-  constructor(context: AdvanceContext, settings: WatchSettings, onMoved: () => void) {
-    this.#context = context;
+  constructor(tools: Pick<LoopTools, 'context' | 'timers'>, settings: WatchSettings, onMoved: () => void) {
+    this.#context = tools.context;
+    this.#timers = tools.timers;
     this.#settings = settings;
     this.#onMoved = onMoved;
   }
@@ -43,20 +47,20 @@ export class JobWatch {
   lookLater(jobId: JobId, delayMs: number): void {
     if (this.#closed) return;
     const dueMs = this.#context.clock.monotonicMs() + delayMs;
-    const planned = this.#timers.get(jobId);
+    const planned = this.#planned.get(jobId);
     if (planned !== undefined && planned.dueMs <= dueMs) return;
-    clearTimeout(planned?.timer);
-    const timer = setTimeout(() => {
-      this.#timers.delete(jobId);
+    planned?.cancel();
+    const cancel = this.#timers.after(delayMs, () => {
+      this.#planned.delete(jobId);
       this.look(jobId).catch((error: unknown) => this.#context.log('advance.failed', { jobId, ...errorFields(error) }));
-    }, delayMs);
-    this.#timers.set(jobId, { dueMs, timer });
+    });
+    this.#planned.set(jobId, { dueMs, cancel });
   }
 
   /** Waits for the steps under way; starts no new ones. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const { timer } of this.#timers.values()) clearTimeout(timer);
+    for (const { cancel } of this.#planned.values()) cancel();
     await Promise.allSettled(this.#running.values());
   }
 

@@ -2,9 +2,10 @@ import { errorFields } from '@bpi/job-contract';
 import type { AdvanceContext } from '@bpi/jobs';
 import type { Liveness, LoopName } from './liveness.ts';
 import type { Notifier } from './notifier.ts';
+import type { Timers } from './timers.ts';
 
 /** What every loop works with; the signal ends it. */
-export type LoopTools = { context: AdvanceContext; liveness: Liveness; signal: AbortSignal };
+export type LoopTools = { context: AdvanceContext; liveness: Liveness; signal: AbortSignal; timers: Timers };
 
 export type Loop = {
   name: LoopName;
@@ -23,7 +24,7 @@ export async function runLoop(tools: LoopTools, loop: Loop): Promise<void> {
     liveness.busy(loop.name);
     const pauseMs = await oneRound(tools, loop);
     liveness.idle(loop.name);
-    if (pauseMs > 0) await loop.wake.wait(pauseMs, signal);
+    if (pauseMs > 0) await loop.wake.wait(pauseMs, tools);
   }
 }
 

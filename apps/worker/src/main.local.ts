@@ -16,6 +16,7 @@ import Dockerode from 'dockerode';
 import { parseConfig, type WorkerConfig } from './config.ts';
 import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
+import { systemTimers } from './timers.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 
@@ -63,7 +64,10 @@ async function main(): Promise<void> {
   const told = { isLive, ready, metrics: () => metrics.render() };
   const health = config.healthPort === 0 ? null : await startHealth(config.healthPort, told);
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker({ context, liveness, signal: stop.signal }, settingsOf(config, objects, poolsOf(catalogue)));
+  await runWorker(
+    { context, liveness, signal: stop.signal, timers: systemTimers },
+    settingsOf(config, objects, poolsOf(catalogue)),
+  );
   health?.close();
   await runner.close();
   database.close();

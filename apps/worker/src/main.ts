@@ -6,6 +6,7 @@ import { systemClock, type AdvanceContext } from '@bpi/jobs';
 import { parseAwsConfig, type AwsWorkerConfig } from './config.aws.ts';
 import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
+import { systemTimers } from './timers.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
 import { WorkerMetrics } from './worker-metrics.ts';
 
@@ -59,7 +60,7 @@ async function main(): Promise<void> {
   const told = { isLive, ready, metrics: () => metrics.render() };
   const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, told);
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker({ context, liveness, signal: stop.signal }, settingsOf(config, context));
+  await runWorker({ context, liveness, signal: stop.signal, timers: systemTimers }, settingsOf(config, context));
   health?.close();
   clients.destroy();
   log('service.stopped', { service: 'worker' });

@@ -1,3 +1,5 @@
+import type { Timers } from './timers.ts';
+
 /**
  * Lets one loop sleep until something happened, a time passed, or it is to end; whichever comes first. What happens while
  * the loop is awake ends its next sleep at once: the round under way may have looked too early.
@@ -11,19 +13,19 @@ export class Notifier {
     for (const wake of [...this.#waiting]) wake();
   }
 
-  wait(ms: number, signal: AbortSignal): Promise<void> {
+  wait(ms: number, { signal, timers }: { signal: AbortSignal; timers: Timers }): Promise<void> {
     if (signal.aborted || this.#missed) {
       this.#missed = false;
       return Promise.resolve();
     }
     return new Promise((resolve) => {
       const wake = () => {
-        clearTimeout(timer);
+        cancel();
         signal.removeEventListener('abort', wake);
         this.#waiting.delete(wake);
         resolve();
       };
-      const timer = setTimeout(wake, ms);
+      const cancel = timers.after(ms, wake);
       signal.addEventListener('abort', wake);
       this.#waiting.add(wake);
     });

@@ -16,7 +16,7 @@ export type WorkerSettings = {
 /** The loops around `advance`. Resolves when the signal ended them and every step under way is finished. */
 export async function runWorker(tools: LoopTools, settings: WorkerSettings): Promise<void> {
   const roomMade = { dispatch: new Notifier(), waiting: new Notifier() };
-  const watch = new JobWatch(tools.context, settings.watch, () => {
+  const watch = new JobWatch(tools, settings.watch, () => {
     for (const loop of Object.values(roomMade)) loop.notify();
   });
   await Promise.all([

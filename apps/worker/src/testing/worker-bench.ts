@@ -7,6 +7,7 @@ import { jobIdSchema, type JobId, type JobRecord, type Log } from '@bpi/job-cont
 import { AWS_POLICY, newJob, type AdvanceContext, type Clock, type NewJob } from '@bpi/jobs';
 import { Liveness } from '../liveness.ts';
 import type { LoopTools } from '../loop.ts';
+import { systemTimers } from '../timers.ts';
 import { ScriptedRunner } from './scripted-runner.ts';
 
 const hour = 60 * 60 * 1_000;
@@ -65,7 +66,7 @@ export async function makeBench(pools: Readonly<Record<string, number>>): Promis
   const stop = new AbortController();
   const loops: Promise<void>[] = [];
   return {
-    tools: { context, liveness: new Liveness(clock, log), signal: stop.signal },
+    tools: { context, liveness: new Liveness(clock, log), signal: stop.signal, timers: systemTimers },
     context,
     runner,
     clock,
