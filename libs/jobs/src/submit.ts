@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { inputKey, jobFileKey, jobPrefix, type JobFile, type JobRecord } from '@bpi/job-contract';
 import type { JobQueue } from './ports/job-queue.ts';
 import type { IdempotencyClaim, JobStore } from './ports/job-store.ts';
@@ -7,8 +7,8 @@ import type { ObjectStore } from './ports/object-store.ts';
 export type Submission = {
   job: JobRecord;
   jobFile: JobFile;
-  /** The checked and rebuilt input on the scratch disk. */
-  inputPath: string;
+  /** Opens the checked and rebuilt input. */
+  openInput: () => Readable;
   idempotency: IdempotencyClaim | null;
 };
 
@@ -28,7 +28,7 @@ export async function submitJob(
   submission: Submission,
 ): Promise<SubmitResult> {
   const { job, jobFile } = submission;
-  await ports.objects.put(inputKey(job.jobId), createReadStream(submission.inputPath), { ifAbsent: true });
+  await ports.objects.put(inputKey(job.jobId), submission.openInput(), { ifAbsent: true });
   await ports.objects.put(jobFileKey(job.jobId), Buffer.from(JSON.stringify(jobFile)), { ifAbsent: true });
   const created = await ports.store.create(job, submission.idempotency);
   if (created.kind === 'mismatch' || (created.kind === 'exists' && created.job.jobId !== job.jobId)) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { LIMITS, type JobFile, type JobId, type ModelManifest, type WarningCode } from '@bpi/job-contract';
 import { newJob, type IdempotencyClaim, type Submission } from '@bpi/jobs';
 import type { InputPolicy, InputSummary } from '@bpi/volumes';
@@ -31,6 +32,7 @@ export type SubmissionParts = {
   nowMs: number;
   order: Order;
   summary: InputSummary;
+  /** The checked and rebuilt input on the scratch disk. */
   inputPath: string;
   idempotencyKey: string | null;
   settings: ApiSettings;
@@ -72,7 +74,7 @@ export function composeSubmission(parts: SubmissionParts): Submission {
     warnings,
     created_at: new Date(nowMs).toISOString(),
   };
-  return { job, jobFile, inputPath: parts.inputPath, idempotency: claimOf(parts) };
+  return { job, jobFile, openInput: () => createReadStream(parts.inputPath), idempotency: claimOf(parts) };
 }
 
 function promptsOf({ prompts }: InputSummary): JobFile['prompts'] {

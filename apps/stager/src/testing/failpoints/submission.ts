@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { jobIdSchema } from '@bpi/job-contract';
 import { newJob, type Submission } from '@bpi/jobs';
@@ -51,7 +52,7 @@ export async function submissionOf(
       warnings: [],
       created_at: new Date(nowMs).toISOString(),
     },
-    inputPath,
+    openInput: () => createReadStream(inputPath),
     idempotency: {
       keyDigest: sha256Of(key),
       fingerprint: sha256Of(`payload ${sha256}`),
