@@ -60,7 +60,7 @@ export class MemoryObjectStore implements ObjectStore {
 
   async deletePrefix(prefix: string): Promise<void> {
     assertPrefix(prefix);
-    for (const key of [...this.#objects.keys()]) if (key.startsWith(prefix)) this.#objects.delete(key);
+    for (const key of this.#objects.keys()) if (key.startsWith(prefix)) this.#objects.delete(key);
   }
 
   async signDownload(): Promise<null> {
