@@ -33,6 +33,12 @@ const depConstraints = [
     onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:files', 'type:simulator'],
   },
   {
+    // The one that runs whole programs: the worker as it is, on adapters of its own.
+    sourceTag: 'type:simulation',
+    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:app'],
+    allowedExternalImports: ['@jest/globals'],
+  },
+  {
     sourceTag: 'type:e2e',
     onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:simulator', 'type:tool'],
   },
