@@ -5,7 +5,7 @@ import type { Verdict } from './invariants.ts';
 import { taskNameOf } from './naming.ts';
 import type { Random } from './random.ts';
 import { POLICY, SIZES } from './settings.ts';
-import { SimulatedProcess } from './simulated-process.ts';
+import { SimulatedProcess, START_MS } from './simulated-process.ts';
 import { SimulatedObjectStore } from './simulated-ports.ts';
 import { runTask, type TaskEnd } from './task-program.ts';
 import type { Trace } from './trace.ts';
@@ -95,7 +95,9 @@ export class TaskWorld {
   /** Gone as far as anybody can tell: stopped, never made, or out of sight for long enough. */
   isGone(jobId: JobId, epoch: number): boolean {
     const task = this.tasks.get(taskNameOf({ jobId, epoch }));
-    return task === undefined || !task.isLive || this.#wasUnseenLongEnough(task);
+    if (task === undefined || !task.isLive) return true;
+    task.isCountedOut = this.#wasUnseenLongEnough(task);
+    return task.isCountedOut;
   }
 
   get live(): Task[] {
@@ -114,10 +116,22 @@ export class TaskWorld {
     for (const task of this.tasks.values()) this.#show(task);
   }
 
-  #wasUnseenLongEnough({ unseenSinceMs, isCountedOut }: Task): boolean {
+  #wasUnseenLongEnough(task: Task): boolean {
+    const { unseenSinceMs, isCountedOut } = task;
+    if (isCountedOut || unseenSinceMs === null) return isCountedOut;
     // Two clocks measure the time, one that is ahead and one that is behind.
     const goneAfterMs = POLICY.taskGoneAfterMs - 2 * SIZES.skewMs;
-    return isCountedOut || (unseenSinceMs !== null && this.#with.time.nowMs - unseenSinceMs >= goneAfterMs);
+    return this.#with.time.nowMs - Math.min(unseenSinceMs, this.#missingSinceMs(task)) >= goneAfterMs;
+  }
+
+  /**
+   * Since when every look that got an answer found nothing. The protocol takes that for one absence, although the task was
+   * in sight in between where no look got an answer: no runner that it is made for loses sight of one task twice so soon.
+   */
+  #missingSinceMs({ spec }: Task): number {
+    const attempt = this.#with.truth.records.get(spec.jobId)?.attempt;
+    const sinceMs = attempt?.epoch === spec.epoch ? attempt.missingSinceMs : null;
+    return sinceMs === null ? Number.POSITIVE_INFINITY : sinceMs - START_MS;
   }
 
   /** A task is made only for the attempt that the record has in flight, and beside no other one that is in sight. */

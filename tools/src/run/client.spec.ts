@@ -7,6 +7,7 @@ import { Client } from './client.ts';
 const JOB_ID = '0b5a6c1e-7d2f-4a3b-8c4d-5e6f70819203';
 const pending = {
   job_id: JOB_ID,
+  model: { name: 'echo', version: '1.0.0' },
   status: 'pending',
   phase: 'queued',
   attempt: 0,
