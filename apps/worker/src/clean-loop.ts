@@ -11,18 +11,21 @@ export type CleanSettings = {
   cleanBackend: () => Promise<void>;
 };
 
-/** Looks for forgotten files, a few jobs at a time, and then for forgotten tasks. Its own loop: nothing waits for it, and it is never in a hurry. */
+/** Looks for forgotten tasks, and then for forgotten files, a few jobs at a time. Its own loop: nothing waits for it, and it is never in a hurry. */
 export async function cleanLoop(tools: LoopTools, settings: CleanSettings): Promise<void> {
   let pass: ReturnType<typeof removeForgottenInputs> | null = null;
   const round = async () => {
-    pass ??= removeForgottenInputs(tools.context, () => tools.liveness.busy('clean'));
+    if (pass === null) {
+      // Begun before the tasks are listed: a runner that cannot list them makes the files wait for one pause, not for ever.
+      pass = removeForgottenInputs(tools.context, () => tools.liveness.busy('clean'));
+      await removeForgottenTasks(tools.context, () => tools.liveness.busy('clean'));
+    }
     const ended = await pass.next().catch((error: unknown) => {
       pass = null;
       throw error;
     });
     if (ended.done !== true) return settings.roundIntervalMs;
     pass = null;
-    await removeForgottenTasks(tools.context, () => tools.liveness.busy('clean'));
     await settings.cleanBackend();
     return settings.passIntervalMs;
   };
