@@ -140,7 +140,7 @@ export const VARIANTS: readonly Variant[] = [
     name: 'saves over whatever is stored',
     sabotage: savesBlindly(),
     weather: { callSlow: 0.3, eventTwice: 0.5, eventLost: 0 },
-    breaks: ['oneEnd', 'versioned', 'oneTask', 'onePublication', 'gone', 'slots', 'budget', 'noBug'],
+    breaks: ['oneEnd', 'monotone', 'versioned', 'oneTask', 'onePublication', 'gone', 'slots', 'budget', 'noBug'],
   },
   {
     name: 'removes files while the attempt may live',
