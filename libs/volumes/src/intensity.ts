@@ -11,12 +11,13 @@ export type IntensityChange = 'none' | 'x255';
 /** Float volumes within [0, 1] are multiplied by this. */
 export const NORMALIZED_SCALE = 255;
 
-/** Looks at every value of a volume once. */
+/** Looks at every value of a volume once. All blocks must be of one type. */
 export class IntensityScan {
   #min = Infinity;
   #max = -Infinity;
   #allFinite = true;
   #last: number | undefined;
+  #marks: ValueMarks | null = null;
   readonly #distinct = new Set<number>();
   readonly #distinctMin: number;
 
@@ -25,10 +26,16 @@ export class IntensityScan {
   }
 
   add(values: ArrayView): void {
+    if (values.BYTES_PER_ELEMENT <= MARKED_BYTES_MAX) {
+      this.#marks ??= new ValueMarks(values);
+      this.#marks.add(values);
+      return;
+    }
     let min = this.#min;
     let max = this.#max;
     let finite = 0;
-    for (const value of values) {
+    for (let index = 0; index < values.length; index += 1) {
+      const value = values[index] ?? 0;
       if (value < min) min = value;
       if (value > max) max = value;
       finite += value * 0; // NaN as soon as one value is NaN or infinite
@@ -53,13 +60,64 @@ export class IntensityScan {
 
   /** Throws `not_finite`. */
   range(): IntensityRange {
+    if (this.#marks !== null) return this.#marks.range();
     if (!this.#allFinite) throw new VolumeError('not_finite');
     return { min: this.#min, max: this.#max };
   }
 
   hasEnoughDistinctValues(): boolean {
-    return this.#distinct.size >= this.#distinctMin;
+    return (this.#marks?.distinct() ?? this.#distinct.size) >= this.#distinctMin;
   }
+}
+
+/** Types of up to 16 bits have so few values that each gets a mark: one store per voxel instead of all comparisons. */
+const MARKED_BYTES_MAX = 2;
+
+/** Which values of an integer type of 8 or 16 bits occur. */
+class ValueMarks {
+  /** By bit pattern. */
+  readonly #marks: Uint8Array;
+  readonly #isSigned: boolean;
+
+  constructor(like: ArrayView) {
+    this.#marks = new Uint8Array(2 ** (8 * like.BYTES_PER_ELEMENT));
+    this.#isSigned = like instanceof Int8Array || like instanceof Int16Array;
+  }
+
+  add({ buffer, byteOffset, length, BYTES_PER_ELEMENT }: ArrayView): void {
+    // Signed numbers as their bit patterns, so that each loop only ever meets one type of array and stays fast.
+    if (BYTES_PER_ELEMENT === 1) mark8(this.#marks, new Uint8Array(buffer, byteOffset, length));
+    else mark16(this.#marks, new Uint16Array(buffer, byteOffset, length));
+  }
+
+  range(): IntensityRange {
+    const values = this.#values();
+    return { min: values[0] ?? Infinity, max: values.at(-1) ?? -Infinity };
+  }
+
+  distinct(): number {
+    return this.#values().length;
+  }
+
+  /** Ascending. */
+  #values(): number[] {
+    const count = this.#marks.length;
+    const first = this.#isSigned ? count / 2 : 0;
+    const values: number[] = [];
+    for (let step = 0; step < count; step += 1) {
+      const pattern = (first + step) % count;
+      if (this.#marks[pattern] === 1) values.push(this.#isSigned ? step - first : step);
+    }
+    return values;
+  }
+}
+
+function mark8(marks: Uint8Array, patterns: Uint8Array): void {
+  for (let index = 0; index < patterns.length; index += 1) marks[patterns[index] ?? 0] = 1;
+}
+
+function mark16(marks: Uint8Array, patterns: Uint16Array): void {
+  for (let index = 0; index < patterns.length; index += 1) marks[patterns[index] ?? 0] = 1;
 }
 
 /**
