@@ -1,5 +1,5 @@
 import { addAbortSignal, Readable } from 'node:stream';
-import type { ByteRange, ObjectInfo, ObjectStore, PutResult } from '@bpi/jobs';
+import type { ByteRange, ObjectBody, ObjectInfo, ObjectStore, PutResult } from '@bpi/jobs';
 
 /**
  * An object store that a signal ends: what is on its way is broken off, and nothing begins any more. One key may be
@@ -16,7 +16,7 @@ export class StoppableObjects implements ObjectStore {
     this.#lastKey = stop.lastKey;
   }
 
-  async put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult> {
+  async put(key: string, body: ObjectBody, how: { ifAbsent: boolean }): Promise<PutResult> {
     if (key !== this.#lastKey) {
       if (body instanceof Readable) this.#endWithSignal(body);
       this.#signal.throwIfAborted();

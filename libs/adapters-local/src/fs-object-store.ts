@@ -2,9 +2,18 @@ import { createHash, randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { isObjectKey, isObjectPrefix } from '@bpi/job-contract';
-import { ObjectNotFound, type ByteRange, type ObjectInfo, type ObjectStore, type PutResult } from '@bpi/jobs';
+import {
+  isSettledFile,
+  ObjectNotFound,
+  type ByteRange,
+  type ObjectBody,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutResult,
+  type SettledFile,
+} from '@bpi/jobs';
 import { hasCode } from '@bpi/model-files';
 
 /** Beside the objects, so that a rename never crosses a file system; no key can name it. */
@@ -26,7 +35,7 @@ export class FsObjectStore implements ObjectStore {
     this.#root = resolve(root);
   }
 
-  async put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult> {
+  async put(key: string, body: ObjectBody, how: { ifAbsent: boolean }): Promise<PutResult> {
     const path = this.#pathOf(key);
     if (how.ifAbsent && (await isThere(path))) {
       discard(body);
@@ -34,7 +43,7 @@ export class FsObjectStore implements ObjectStore {
     }
     const temporary = await this.#temporaryPath();
     try {
-      const info = await writeSynced(temporary, body);
+      const info = isSettledFile(body) ? await adopt(body, temporary) : await writeSynced(temporary, body);
       const placed = await place(temporary, path, how.ifAbsent ? 'if_absent' : 'replace');
       return placed === 'placed' ? { kind: 'stored', ...info } : { kind: 'exists' };
     } finally {
@@ -238,6 +247,12 @@ async function openObject(path: string): Promise<{ file: FileHandle; stats: Stat
   throw new ObjectNotFound();
 }
 
+/** The file itself where it can have a second name, so that a large one is not written twice. */
+async function adopt({ path, bytes, sha256 }: SettledFile, temporary: string): Promise<ObjectInfo> {
+  await linkOrCopy(path, temporary);
+  return { bytes, sha256 };
+}
+
 /** A second name for the file; a copy where the file system has none. */
 async function linkOrCopy(source: string, temporary: string): Promise<void> {
   try {
@@ -282,8 +297,8 @@ async function namesIn(folder: string): Promise<string[]> {
 }
 
 /** Closes a body that nobody will read on, so that no file stays open behind it. */
-function discard(body: Readable | Uint8Array): void {
-  if (body instanceof Uint8Array || body.destroyed) return;
+function discard(body: ObjectBody): void {
+  if (!(body instanceof Readable) || body.destroyed) return;
   body.once('error', () => {}); // a file that cannot be opened says so after it was destroyed
   body.destroy();
 }

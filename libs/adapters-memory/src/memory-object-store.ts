@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { isObjectKey, isObjectPrefix } from '@bpi/job-contract';
 import {
+  isSettledFile,
   ObjectNotFound,
   type ByteRange,
   type Clock,
+  type ObjectBody,
   type ObjectInfo,
   type ObjectStore,
   type PutResult,
@@ -21,9 +24,9 @@ export class MemoryObjectStore implements ObjectStore {
     this.#clock = clock;
   }
 
-  async put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult> {
+  async put(key: string, body: ObjectBody, how: { ifAbsent: boolean }): Promise<PutResult> {
     assertKey(key);
-    const content = body instanceof Uint8Array ? Buffer.from(body) : await readAll(body);
+    const content = await contentOf(body);
     if (how.ifAbsent && this.#objects.has(key)) return { kind: 'exists' };
     const info = { bytes: content.length, sha256: createHash('sha256').update(content).digest('hex') };
     this.#objects.set(key, { ...info, content, modifiedAtMs: this.#clock.nowMs() });
@@ -73,6 +76,11 @@ export class MemoryObjectStore implements ObjectStore {
     if (stored === undefined) throw new ObjectNotFound();
     return stored;
   }
+}
+
+async function contentOf(body: ObjectBody): Promise<Buffer> {
+  if (isSettledFile(body)) return readFile(body.path);
+  return body instanceof Uint8Array ? Buffer.from(body) : readAll(body);
 }
 
 async function readAll(body: Readable): Promise<Buffer> {

@@ -28,11 +28,14 @@ export type {
   StoredJob,
 } from './ports/job-store.ts';
 export {
+  isSettledFile,
   ObjectNotFound,
   type ByteRange,
+  type ObjectBody,
   type ObjectInfo,
   type ObjectStore,
   type PutResult,
+  type SettledFile,
 } from './ports/object-store.ts';
 export type {
   LaunchResult,

@@ -1,14 +1,13 @@
-import type { Readable } from 'node:stream';
 import { inputKey, jobFileKey, jobPrefix, type JobFile, type JobRecord } from '@bpi/job-contract';
 import type { JobQueue } from './ports/job-queue.ts';
 import type { IdempotencyClaim, JobStore } from './ports/job-store.ts';
-import type { ObjectStore } from './ports/object-store.ts';
+import type { ObjectStore, SettledFile } from './ports/object-store.ts';
 
 export type Submission = {
   job: JobRecord;
   jobFile: JobFile;
-  /** Opens the checked and rebuilt input. */
-  openInput: () => Readable;
+  /** The checked and rebuilt input, as `jobFile.input` describes it. */
+  input: SettledFile | Uint8Array;
   idempotency: IdempotencyClaim | null;
 };
 
@@ -28,7 +27,7 @@ export async function submitJob(
   submission: Submission,
 ): Promise<SubmitResult> {
   const { job, jobFile } = submission;
-  await ports.objects.put(inputKey(job.jobId), submission.openInput(), { ifAbsent: true });
+  await ports.objects.put(inputKey(job.jobId), submission.input, { ifAbsent: true });
   await ports.objects.put(jobFileKey(job.jobId), Buffer.from(JSON.stringify(jobFile)), { ifAbsent: true });
   const created = await ports.store.create(job, submission.idempotency);
   if (created.kind === 'mismatch' || (created.kind === 'exists' && created.job.jobId !== job.jobId)) {

@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { ObjectNotFound, type ObjectStore } from '@bpi/jobs';
@@ -55,6 +58,34 @@ function describePut(harness: () => ObjectStoreHarness): void {
     expect(await objects.put(KEY, Readable.from([]), { ifAbsent: false })).toEqual({ kind: 'stored', ...info });
     expect(await read(objects, KEY)).toHaveLength(0);
     expect(await objects.head(KEY)).toEqual(info);
+  });
+
+  it('stores a settled file, which keeps its name and may lose it', async () => {
+    const { objects, second } = harness();
+    const folder = await mkdtemp(join(tmpdir(), 'bpi-settled-'));
+    try {
+      const [path, content] = [join(folder, 'rebuilt.npz'), randomBytes(LARGE_BYTES)];
+      await writeFile(path, content, { flush: true });
+      const info = { bytes: content.length, sha256: sha256(content) };
+      const stored = { kind: 'stored', ...info };
+      expect(await objects.put(KEY, { path, ...info }, { ifAbsent: true })).toEqual(stored);
+      expect(await objects.put(KEY, { path, ...info }, { ifAbsent: true })).toEqual({ kind: 'exists' });
+      expect(await objects.put('jobs/a/s', { path, ...info }, { ifAbsent: false })).toEqual(stored);
+      expect((await readFile(path)).equals(content)).toBe(true);
+      await rm(path);
+      await put(objects, 'jobs/a/s', 'another');
+      expect((await read(await second(), KEY)).equals(content)).toBe(true);
+      expect(await objects.head(KEY)).toEqual(info);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it('stores nothing when a settled file is gone', async () => {
+    const { objects } = harness();
+    const gone = { path: join(tmpdir(), 'bpi-settled-and-gone'), bytes: 1, sha256: sha256('x') };
+    await expect(objects.put(KEY, gone, { ifAbsent: true })).rejects.toThrow();
+    expect(await objects.head(KEY)).toBeNull();
   });
 
   it('replaces what lies there, unless asked to store only if absent', async () => {

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { Readable } from 'node:stream';
 import {
   LIMITS,
   statusOf,
@@ -144,7 +143,7 @@ function submissionOf({ clock, nextId }: ApiTools, order: Order): Submission {
   return {
     job,
     jobFile: jobFileOf(job.jobId, nowMs, { bytes: inputText.length, sha256: inputSha256 }),
-    openInput: () => Readable.from([Buffer.from(inputText)], { objectMode: false }),
+    input: Buffer.from(inputText),
     idempotency: {
       keyDigest: sha256(`${clientId} ${idempotencyKey}`),
       fingerprint: inputSha256,

@@ -11,6 +11,7 @@ import type {
   ListAsk,
   ObjectInfo,
   ObjectStore,
+  ObjectBody,
   PutResult,
   Room,
   SaveResult,
@@ -138,7 +139,7 @@ export class SimulatedObjectStore implements ObjectStore {
     this.#truth = parts.truth;
   }
 
-  put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult> {
+  put(key: string, body: ObjectBody, how: { ifAbsent: boolean }): Promise<PutResult> {
     const effect = () => this.#truth.objects.put(key, body, how);
     return this.#call(`objects.put ${shortOf(key)}`, effect, ({ kind }) => kind);
   }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { LIMITS, type JobFile, type JobId, type ModelManifest, type WarningCode } from '@bpi/job-contract';
 import { newJob, type IdempotencyClaim, type Submission } from '@bpi/jobs';
 import type { InputPolicy, InputSummary } from '@bpi/volumes';
@@ -74,7 +73,8 @@ export function composeSubmission(parts: SubmissionParts): Submission {
     warnings,
     created_at: new Date(nowMs).toISOString(),
   };
-  return { job, jobFile, openInput: () => createReadStream(parts.inputPath), idempotency: claimOf(parts) };
+  const input = { path: parts.inputPath, bytes: summary.bytes, sha256: summary.sha256 };
+  return { job, jobFile, input, idempotency: claimOf(parts) };
 }
 
 function promptsOf({ prompts }: InputSummary): JobFile['prompts'] {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import {
   CopyObjectCommand,
@@ -12,7 +13,15 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { isObjectKey, isObjectPrefix, sha256Schema } from '@bpi/job-contract';
-import { ObjectNotFound, type ByteRange, type ObjectInfo, type ObjectStore, type PutResult } from '@bpi/jobs';
+import {
+  isSettledFile,
+  ObjectNotFound,
+  type ByteRange,
+  type ObjectBody,
+  type ObjectInfo,
+  type ObjectStore,
+  type PutResult,
+} from '@bpi/jobs';
 import { AwsError, isErrorNamed, throwAwsError } from '../aws-error.ts';
 import type { AwsOperation } from '../aws-operation.ts';
 import {
@@ -73,10 +82,11 @@ export class S3ObjectStore implements ObjectStore {
     this.#conflictPauseMs = options.conflictPauseMs ?? CONFLICT_PAUSE_MS;
   }
 
-  async put(key: string, body: Readable | Uint8Array, how: { ifAbsent: boolean }): Promise<PutResult> {
+  async put(key: string, body: ObjectBody, how: { ifAbsent: boolean }): Promise<PutResult> {
     assertKey(key);
+    const content = isSettledFile(body) ? createReadStream(body.path) : body;
     const goOnWhenLarge = async () => !how.ifAbsent || (await this.#headOf(key)) === null;
-    const source = await spool(body, { scratchDir: this.#scratchDir, goOnWhenLarge });
+    const source = await spool(content, { scratchDir: this.#scratchDir, goOnWhenLarge });
     if (source === null) return { kind: 'exists' };
     try {
       const write = { bucket: this.#bucket, key, source, writeId: randomUUID(), ifAbsent: how.ifAbsent };

@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { jobIdSchema } from '@bpi/job-contract';
 import { newJob, type Submission } from '@bpi/jobs';
@@ -52,7 +51,7 @@ export async function submissionOf(
       warnings: [],
       created_at: new Date(nowMs).toISOString(),
     },
-    openInput: () => createReadStream(inputPath),
+    input: { path: inputPath, bytes: input.length, sha256 },
     idempotency: {
       keyDigest: sha256Of(key),
       fingerprint: sha256Of(`payload ${sha256}`),
