@@ -58,6 +58,39 @@ describe('platform database', () => {
     expect(keyCount()).toBe(1);
   });
 
+  it('lets writes that come together share a transaction, and undoes only the one that fails', async () => {
+    const put = (key: string, after: () => void = () => {}) =>
+      database.write(() => {
+        database.sql(PUT_KEY).run(key);
+        after();
+        return key;
+      });
+    const fail = () => {
+      throw new Error('this one fails');
+    };
+    const committed = () => Number(new DatabaseSync(path, { readOnly: true }).prepare(COUNT_KEYS).get()?.['n']);
+    const seen: number[] = [];
+    const results = await Promise.allSettled([
+      put('k1').finally(() => seen.push(committed())),
+      put('k2', fail),
+      put('k3').finally(() => seen.push(committed())),
+    ]);
+    expect(results.map((result) => (result.status === 'fulfilled' ? result.value : 'failed'))).toEqual([
+      'k1',
+      'failed',
+      'k3',
+    ]);
+    // Another connection sees both as soon as either is said to be done.
+    expect(seen).toEqual([2, 2]);
+    expect(keyCount()).toBe(2);
+  });
+
+  it('runs more writes at once than one transaction takes', async () => {
+    const keys = Array.from({ length: 200 }, (_, n) => `k${n}`);
+    await Promise.all(keys.map((key) => database.write(() => database.sql(PUT_KEY).run(key))));
+    expect(keyCount()).toBe(keys.length);
+  });
+
   it('gives attempts of an older schema the pool of their job', () => {
     const raw = openedBefore(2);
     const record = { pool: 'gpu', attempt: { epoch: 2 }, endedAttempts: [{ epoch: 1 }] };

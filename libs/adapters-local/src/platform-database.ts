@@ -12,6 +12,9 @@ const BUSY_PAUSE_MAX_MS = 20;
 /** Opening blocks: nothing else runs in a process that starts. */
 const OPEN_BUSY_MAX_MS = 10_000;
 
+/** Writes that share one sync; the event loop is held up for as long as they take together. */
+const WRITES_TOGETHER_MAX = 64;
+
 /** Result codes of SQLite, low byte: https://sqlite.org/rescode.html */
 const SQLITE_BUSY = 5;
 const SQLITE_NOTADB = 26;
@@ -29,6 +32,12 @@ export class PlatformDatabaseError extends Error {
   }
 }
 
+type PendingWrite = {
+  /** Does the work; answers what tells its caller so. */
+  run: () => () => void;
+  reject: (error: unknown) => void;
+};
+
 /**
  * One process's connection to `platform.db`. Several processes (API, worker, tools) use the file at once; SQLite's
  * write-ahead log lets readers go on beside the one writer.
@@ -36,6 +45,7 @@ export class PlatformDatabaseError extends Error {
 export class PlatformDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #waiting: PendingWrite[] = [];
 
   /** Use `openPlatformDatabase`, which brings the schema up to date. */
   constructor(db: DatabaseSync) {
@@ -53,23 +63,60 @@ export class PlatformDatabase {
   }
 
   /**
-   * Runs `work` as one transaction: all of it, durable when the promise resolves, or nothing. The write lock is
-   * taken first, so what `work` reads is what it overwrites; `work` is run again if the database was busy.
+   * Runs `work` whole, durable when the promise resolves, or not at all. The write lock is taken first, so what `work`
+   * reads is what it overwrites; `work` is run again if the database was busy. Writes that are asked for at the same
+   * time share one transaction and its sync, each with a savepoint of its own: one that fails undoes only itself.
    * Throws PlatformDatabaseError `busy` when other writers held the lock for BUSY_MAX_MS.
    */
-  async write<T>(work: () => T): Promise<T> {
-    // From BEGIN to COMMIT without an await: two writes of one process would otherwise share a transaction.
-    return untilFree(() => {
-      this.#db.exec('BEGIN IMMEDIATE');
-      try {
-        const result = work();
-        this.#db.exec('COMMIT');
-        return result;
-      } catch (error) {
-        if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-        throw error;
-      }
+  write<T>(work: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const run = () => {
+        const value = work();
+        return () => resolve(value);
+      };
+      this.#waiting.push({ run, reject });
+      // After what has come in by now was looked at: much of it may end in a write, too.
+      if (this.#waiting.length === 1) setImmediate(() => void this.#writeTogether());
     });
+  }
+
+  async #writeTogether(): Promise<void> {
+    const writes = this.#waiting.splice(0, WRITES_TOGETHER_MAX);
+    if (this.#waiting.length > 0) setImmediate(() => void this.#writeTogether());
+    try {
+      const settle = await untilFree(() => this.#commit(writes));
+      for (const done of settle) done();
+    } catch (error) {
+      for (const { reject } of writes) reject(error);
+    }
+  }
+
+  /** From BEGIN to COMMIT without an await. Answers what tells each its result, to be called once it is durable. */
+  #commit(writes: readonly PendingWrite[]): (() => void)[] {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      const settle = writes.map((write) => this.#runAlone(write));
+      this.#db.exec('COMMIT');
+      return settle;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #runAlone({ run, reject }: PendingWrite): () => void {
+    this.#db.exec('SAVEPOINT alone');
+    try {
+      const done = run();
+      this.#db.exec('RELEASE alone');
+      return done;
+    } catch (error) {
+      // A full disk ends the whole transaction, and then there is nothing to go back to.
+      if (!this.#db.isTransaction) throw error;
+      this.#db.exec('ROLLBACK TO alone');
+      this.#db.exec('RELEASE alone');
+      return () => reject(error);
+    }
   }
 
   /** Runs one reading statement. It sees everything that was committed before. */
