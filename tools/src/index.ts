@@ -1,5 +1,7 @@
 export { AwsPlatform, POOLS as AWS_POOLS, type AwsPlatformOptions } from './aws/aws-platform.ts';
 export { emulatorSettings } from './aws/aws-resources.ts';
+export { noopJobs } from './bench/noop-job.ts';
+export { spreadOf } from './bench/statistics.ts';
 export { buildPrograms } from './build.ts';
 export { APPS, ensureBundle, type App } from './docker/app-image-bundle.ts';
 export { dockerfileOf, readContext, writeContext } from './docker/app-image-context.ts';
