@@ -80,9 +80,11 @@ class GatheringWriter {
 
   async #writeGathered(): Promise<void> {
     while (this.#gatheredBytes > 0) {
-      const together = Buffer.concat(this.#gathered, this.#gatheredBytes);
+      const [chunks, bytes] = [this.#gathered, this.#gatheredBytes];
       [this.#gathered, this.#gatheredBytes] = [[], 0];
-      await this.#handle.writeFile(together);
+      const { bytesWritten } = await this.#handle.writev(chunks);
+      // The system may stop short, as on a disk that is almost full.
+      if (bytesWritten < bytes) await this.#handle.writeFile(Buffer.concat(chunks).subarray(bytesWritten));
     }
     this.#writing = null;
   }
