@@ -1,10 +1,10 @@
 /** The benchmark works: every measurement on tiny data, with figures that nobody judges. */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import Dockerode from 'dockerode';
 
 const run = promisify(execFile);
 const repoRoot = join(import.meta.dirname, '../..');
@@ -17,16 +17,11 @@ let dataDir: string;
 beforeAll(async () => {
   const samples = process.env['BPI_TEST_SAMPLES'];
   if (samples === undefined) throw new Error('BPI_TEST_SAMPLES is not set: run these tests by ./tools/test');
-  dataDir = await mkdtemp(join(tmpdir(), 'bpi-bench-spec-'));
-  await mkdir(join(dataDir, 'cache'));
-  // What takes long to make is kept beside the samples, for the next run.
-  await symlink(samples, join(dataDir, 'cache/samples'));
-  const python = join(dirname(samples), 'bench-python');
-  await mkdir(python, { recursive: true });
-  await symlink(python, join(dataDir, 'cache/bench-python'));
+  // Beside the samples and kept, so that the Python environment is made once.
+  dataDir = join(dirname(samples), 'bench');
+  await mkdir(dataDir, { recursive: true });
+  await cp(samples, join(dataDir, 'cache/samples'), { recursive: true });
 });
-
-afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
 describe('tools/bench --small', () => {
   it(
@@ -38,6 +33,9 @@ describe('tools/bench --small', () => {
       expect(lines).toHaveLength(FINDINGS + 2);
       expect(lines.filter((line) => line.includes('?') || line.includes('NaN'))).toEqual([]);
       expect(await readdir(dataDir)).toEqual(['cache']);
+      const docker = new Dockerode({ socketPath: process.env['BPI_TEST_DOCKER_SOCKET'] ?? '' });
+      const mounts = (await docker.listContainers({ all: true })).flatMap(({ Mounts }) => Mounts);
+      expect(mounts.filter(({ Source }) => Source?.startsWith(dataDir))).toEqual([]);
     },
     RUN_MS_MAX,
   );

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { killModelContainers } from '@bpi/adapters-local';
 import Dockerode from 'dockerode';
 import { ensureDockerEngine } from '../docker/engine.ts';
 import { ensureModelImage } from '../docker/model-image.ts';
@@ -23,7 +22,7 @@ export async function measureOverhead(shop: Workshop): Promise<Finding[]> {
   const modelsDir = join(repoRoot, 'apps/e2e/models');
   await ensureModelImage(docker, { folder: join(modelsDir, 'echo'), ...host });
   const dataDir = await shop.folder('data');
-  shop.defer(() => killModelContainers(docker, dataDir));
+  shop.defer(() => removeContainers(docker, dataDir));
   const platform = await LocalPlatform.start({
     repoRoot,
     dataDir,
@@ -45,4 +44,12 @@ export async function measureOverhead(shop: Workshop): Promise<Finding[]> {
       goal: { bound: 'at most', value: 250, of: 'figure' },
     }),
   ];
+}
+
+/** By their mounts: only this platform's containers see its folder. */
+async function removeContainers(docker: Dockerode, dataDir: string): Promise<void> {
+  for (const { Id, Mounts } of await docker.listContainers({ all: true })) {
+    if (!Mounts.some(({ Source }) => Source?.startsWith(`${dataDir}/`))) continue;
+    await docker.getContainer(Id).remove({ force: true });
+  }
 }
