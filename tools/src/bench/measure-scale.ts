@@ -6,7 +6,7 @@ import { quantile } from './statistics.ts';
 import { makeKeys, submitRequests } from './submitters.ts';
 import type { Workshop } from './workshop.ts';
 
-const ROUNDS = 7;
+const ROUNDS = 5;
 const FEW_JOBS = 10;
 const QUEUED = 10_000;
 const FINISHED = 1_000_000;
