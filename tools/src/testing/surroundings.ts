@@ -7,6 +7,7 @@ import { ensureNodeImage } from '../docker/node-base.ts';
 import { prepare } from '../prepare.ts';
 import { freePort } from '../run/free-port.ts';
 import { endCommands } from './run-command.ts';
+import { ensureSchemathesis } from './schemathesis.ts';
 import { ensureStandIn } from './stand-in.ts';
 import { ensureTestPython } from './test-python.ts';
 
@@ -30,6 +31,7 @@ export async function startSurroundings(options: {
   const { repoRoot, cacheDir, log } = options;
   await mkdir(cacheDir, { recursive: true, mode: 0o700 });
   const python = await ensureTestPython({ cacheDir, log });
+  const schemathesis = await ensureSchemathesis({ cacheDir, log });
   const host = { environment: process.env, log };
   const engine = await ensureDockerEngine({ stateFolder: cacheDir, ...host });
   const emulator = await startMinistack({ cacheDir, port: await freePort(), log }).catch(async (error: unknown) => {
@@ -54,6 +56,7 @@ export async function startSurroundings(options: {
     const stager = await ensureImageOfBundle(docker, { repoRoot, app: 'stager', nodeImage, ...host });
     const env = {
       BPI_TEST_PYTHON: python,
+      BPI_TEST_SCHEMATHESIS: schemathesis,
       BPI_TEST_DOCKER_SOCKET: engine.socketPath,
       BPI_TEST_SAMPLES: join(cacheDir, 'samples'),
       BPI_TEST_AWS_ENDPOINT: emulator.endpoint,

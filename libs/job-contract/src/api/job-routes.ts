@@ -111,7 +111,7 @@ export const JOB_ROUTES = [
       {
         status: 200,
         description: 'The events.',
-        content: [{ mediaType: 'text/event-stream', body: 'text', items: ['LifeEvent', 'ProgressEvent'] }],
+        content: [{ mediaType: 'text/event-stream', body: 'any', items: ['LifeEvent', 'ProgressEvent'] }],
       },
       { status: 204, description: 'The end was told already: nothing follows, so do not ask again.', content: [] },
     ],
