@@ -37,7 +37,7 @@ export class AuthGuard implements CanActivate {
     const http = execution.switchToHttp();
     const req = http.getRequest<Request>();
     if (PUBLIC_ROUTES.has(routeOf(req))) return true;
-    const identity = await this.#authenticator.identify(req.headers);
+    const identity = await this.#authenticator.identify(req);
     if (identity.kind === 'refused') {
       await this.#auditRefusal(identity.keyId, contextOf(req).requestId);
       this.#refuse(req, http.getResponse<Response>());

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { apiKeyPattern } from '@bpi/job-contract';
 import type { Clients } from '@bpi/jobs';
 import { isLoopbackHost } from './config.ts';
@@ -15,19 +15,24 @@ export type Identity =
   /** `keyId` is set only if a key of ours has that id: an invented one is the client's own text. */
   | { kind: 'refused'; keyId: string | null };
 
+type Keys = Pick<Clients, 'findKey' | 'listKeys'>;
+type RequestHeaders = Pick<IncomingMessage, 'headers' | 'headersDistinct'>;
+
 /** Tells from a request's headers who calls. Nothing else of the request is needed, so its body stays unread. */
 export class Authenticator {
-  readonly #clients: Clients;
+  readonly #clients: Keys;
   readonly #keyless: 'allowed' | 'refused';
 
-  constructor(clients: Clients, keyless: 'allowed' | 'refused') {
+  constructor(clients: Keys, keyless: 'allowed' | 'refused') {
     this.#clients = clients;
     this.#keyless = keyless;
   }
 
-  async identify(headers: IncomingHttpHeaders): Promise<Identity> {
-    if (headers.authorization === undefined) return this.#identifyKeyless(headers);
-    const match = /^bearer +(\S+)$/i.exec(headers.authorization);
+  async identify({ headers, headersDistinct }: RequestHeaders): Promise<Identity> {
+    const lines = headersDistinct['authorization'] ?? [];
+    if (lines.length === 0) return this.#identifyKeyless(headers);
+    // Of two lines Node takes the first, and what stands in front of us may have looked at the other.
+    const match = lines.length === 1 ? /^bearer +(\S+)$/i.exec(lines[0] ?? '') : null;
     const [, keyId = '', secret = ''] = apiKeyPattern.exec(match?.[1] ?? '') ?? [];
     if (keyId === '') return { kind: 'refused', keyId: null };
     const key = await this.#clients.findKey(keyId);
