@@ -3,7 +3,7 @@ import { readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { resultBodySchema, type JobId, type Metadata } from '@bpi/job-contract';
+import { resultBodySchema, type JobId } from '@bpi/job-contract';
 import {
   applyEvents,
   completeJob,
@@ -13,6 +13,7 @@ import {
   until,
   type TestApi,
 } from './testing/api-harness.ts';
+import { metadataOf } from './testing/metadata-of.ts';
 import { head, RawConnection } from './testing/raw-http.ts';
 
 const MASK = Buffer.from(Array.from({ length: 1000 }, (_, index) => index % 251));
@@ -30,31 +31,6 @@ beforeAll(async () => {
   });
 });
 afterAll(async () => api.close());
-
-function metadataOf(job_id: JobId): Metadata {
-  return {
-    schema_version: 1,
-    job_id,
-    model: { name: 'fixed', version: '1.2.3', image_digest: null, weights_sha256: 'ab'.repeat(32) },
-    params: {},
-    shape: [4, 6, 8],
-    axes: 'zyx',
-    spacing_mm: null,
-    spacing_order: 'xyz',
-    affine: null,
-    orientation: 'unknown',
-    dtype: 'uint8',
-    labels: [],
-    instance_label: 0,
-    intensity: { received: { dtype: 'uint8', min: 0, max: 191 }, applied: 'none' },
-    prompts_used: false,
-    seed: null,
-    model_run: { axis: 0, slice_batch_size: 2, out_of_memory_count: 1, device: 'cpu' },
-    attempt: 1,
-    timings: {},
-    warnings: [],
-  };
-}
 
 async function getMask(headers: Record<string, string> = {}, method = 'GET'): Promise<Response> {
   return fetch(`${api.url}/result/${jobId}/pred_mask.npz`, { headers, method });

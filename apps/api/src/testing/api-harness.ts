@@ -201,7 +201,7 @@ export async function completeJob(
   artifacts: Partial<Record<ArtifactName, Buffer>>,
 ): Promise<void> {
   const manifest: ManifestEntry[] = [];
-  for (const name of ['pred_mask.npz', 'preview.png', 'metadata.json'] as const) {
+  for (const name of ['pred_mask.npz', 'pred_mask.nii.gz', 'preview.png', 'metadata.json'] as const) {
     const data = artifacts[name];
     if (data === undefined) continue;
     const key = attemptArtifactKey(jobId, 1, name);
