@@ -7,7 +7,7 @@ import type { ContainerEngine, SimulatedInstance } from '@bpi/ecs-simulator';
 import { isJobId, type JobRecord, type StatusBody } from '@bpi/job-contract';
 import { AWS_POOLS, AwsPlatform, Client, emulatorSettings, type AwsPlatformOptions } from '@bpi/tools';
 import Dockerode from 'dockerode';
-import { CANARY, python, repoRoot, required, until } from './harness.ts';
+import { python, repoRoot, required, until } from './harness.ts';
 
 export type AwsHarness = {
   platform: AwsPlatform;
@@ -58,7 +58,7 @@ const FINISH_WITHIN_MS = 120_000;
 export async function startAwsHarness(options: AwsHarnessOptions = {}): Promise<AwsHarness> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bpi-aws-'));
   await chmod(dataDir, 0o700);
-  await python('make_volumes.py', dataDir, CANARY);
+  await python('make_volumes.py', dataDir);
   const docker = new Dockerode({ socketPath: required('BPI_TEST_DOCKER_SOCKET') });
   const slots = options.slots ?? 1;
   const platform = await startPlatform({ ...options, slots }, { dataDir, docker });

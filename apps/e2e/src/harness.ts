@@ -9,7 +9,6 @@ import { Client, LocalPlatform, type PlatformOptions } from '@bpi/tools';
 import Dockerode from 'dockerode';
 
 export const repoRoot = join(import.meta.dirname, '../../..');
-export const CANARY = 'Zebedee-Quillfeather-19470312';
 
 const run = promisify(execFile);
 
@@ -44,7 +43,7 @@ export async function startHarness(
 ): Promise<Harness> {
   const dataDir = await mkdtemp(join(tmpdir(), 'bpi-e2e-'));
   await chmod(dataDir, 0o700);
-  await python('make_volumes.py', dataDir, CANARY);
+  await python('make_volumes.py', dataDir);
   const socketPath = required('BPI_TEST_DOCKER_SOCKET');
   const platform = await LocalPlatform.start({
     repoRoot,

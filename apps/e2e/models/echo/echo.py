@@ -22,7 +22,8 @@ EXIT_INPUT_REJECTED, EXIT_ESCAPED = 10, 3
 INPUT_DIR = os.environ.get("INPUT_DIR", "/workspace/inputs")
 OUTPUT_DIR = os.environ.get("OUTPUT_DIR", "/workspace/outputs")
 OUTPUT = os.path.join(OUTPUT_DIR, "input.npz")
-DEFAULTS = {"behaviour": "mask", "label": 1, "exit_code": 1, "seconds": 2, "size": "large", "port": 0, "host": 0}
+DEFAULTS = {"behaviour": "mask", "label": 1, "exit_code": 1, "seconds": 2, "size": "large", "port": 0, "host": 0,
+            "then": "mask"}
 
 
 def end(code, reason):
@@ -212,18 +213,38 @@ def stderr_flood(params):
     mask(params)
 
 
-def leak(params):
-    """Repeats the prompts wherever a model can write text."""
+def read_prompts():
+    """The prompts as they lie in the input, and their letters alone, which may name a file."""
     with open(os.path.join(INPUT_DIR, "input.npz"), "rb") as file:
         entry = members(file).get("text_prompts.npy")
         secret = read_member(file, entry, MIB) if entry else b""
+    return secret, bytes(byte for byte in secret if chr(byte).isalnum() and byte < 128)[-160:].decode("ascii")
+
+
+def leak(params):
+    """Repeats the prompts wherever a model can write text, and goes on as asked."""
+    secret, name = read_prompts()
     os.write(1, secret + b"\n")
     os.write(2, secret + b"\n")
     with open(os.path.join(OUTPUT_DIR, "progress.jsonl"), "ab") as file:
         file.write(b'{"fraction": 0.5, "step": "' + secret.hex().encode() + b'"}\n' + secret + b"\n")
     with open(os.path.join(OUTPUT_DIR, "metrics.json"), "wb") as file:
         file.write(secret)
-    mask(params)
+    with open(os.path.join(OUTPUT_DIR, name), "wb") as file:
+        file.write(secret)
+    BEHAVIOURS[params["then"]](params)
+
+
+def raise_error(_):
+    """A traceback that quotes the prompts, and last a reason that does."""
+    _, name = read_prompts()
+    raise RuntimeError('%s\n{"code": 1, "reason": "%s"}' % (name, name))
+
+
+def write_prompts(_):
+    """An archive whose only member is named by the prompts and holds them."""
+    secret, name = read_prompts()
+    write_archive(OUTPUT, name, [secret])
 
 
 def oom_unless_small(params):
@@ -236,7 +257,7 @@ BEHAVIOURS = {
     "write_links": write_links, "write_too_much": write_too_much, "wrong_shape": wrong_shape,
     "wrong_labels": wrong_labels, "object_array": object_array, "network": network, "slow": slow,
     "huge_npz": huge_npz, "fifo": fifo, "stderr_flood": stderr_flood, "leak": leak,
-    "oom_unless_small": oom_unless_small,
+    "oom_unless_small": oom_unless_small, "raise_error": raise_error, "write_prompts": write_prompts,
 }
 
 

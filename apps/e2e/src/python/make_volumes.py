@@ -16,6 +16,4 @@ np.savez_compressed(folder / "prompted.npz", imgs=volume, text_prompts=prompts, 
 np.savez_compressed(folder / "other.npz", imgs=np.ascontiguousarray(volume[::-1]), text_prompts=prompts)
 np.savez(folder / "fortran.npz", imgs=np.asfortranarray(volume), text_prompts=prompts)
 np.savez_compressed(folder / "normalized.npz", imgs=(volume / 255).astype(np.float32), text_prompts=prompts)
-named = np.array({"1": sys.argv[2], "instance_label": 0}, dtype=object)
-np.savez_compressed(folder / "canary.npz", imgs=volume, text_prompts=named, note=np.array([sys.argv[2]]))
 np.savez_compressed(folder / "hounsfield.npz", imgs=volume.astype(np.int16) - 1000, text_prompts=prompts)
