@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { JobStore } from '@bpi/jobs';
 import { inferForm, postInfer, startTestApi, submit, until, type TestApi } from './testing/api-harness.ts';
 import { npzOf, promptsMember, uint8Imgs, zip } from './testing/npz.ts';
 import { BODY_END, head, inferHead, FILE_PART_HEAD, RawConnection } from './testing/raw-http.ts';
@@ -74,6 +75,21 @@ async function rawAnswer(request: string): Promise<string> {
   return connection.received;
 }
 
+/** A store whose errors quote what it was asked with, as a database's do. */
+function failingBy(store: JobStore, fails: () => boolean): JobStore {
+  return new Proxy(store, {
+    get: (target, method) => {
+      const ask: unknown = Reflect.get(target, method);
+      if (typeof ask !== 'function') return ask;
+      return async (...args: unknown[]) => {
+        if (fails())
+          throw Object.assign(new TypeError(`no row for ${NAME}\n    at ${NAME} (x.js:1:1)`), { code: `E ${NAME}` });
+        return ask.apply(target, args);
+      };
+    },
+  });
+}
+
 describe('a name that a client planted', () => {
   it('is in no log line, no metric, no problem, and no name of a file', async () => {
     const { texts, accepted } = await answers();
@@ -91,6 +107,39 @@ describe('a name that a client planted', () => {
     expect(await (await fetch(api.metricsUrl ?? '')).text()).not.toContain(NAME);
     const files = await readdir(api.dataDir, { recursive: true });
     expect(files.join('\n')).not.toContain(NAME);
+  });
+
+  it('is in no answer and no log line when the store fails, or the disk is full, and says the name', async () => {
+    let failing: 'nothing' | 'store' | 'disk' = 'nothing';
+    const broken = await startTestApi({
+      store: (store) => failingBy(store, () => failing === 'store'),
+      freeBytesOf: async () => (failing === 'disk' ? 0 : Number.MAX_SAFE_INTEGER),
+      settings: { scratchReserveBytes: 1 },
+    });
+    try {
+      const jobId = await submit(broken, inferForm({ external_job_id: NAME }));
+      failing = 'store';
+      const statuses: number[] = [];
+      for (const path of [
+        `/status/${jobId}`,
+        '/jobs',
+        `/result/${jobId}`,
+        `/jobs/${jobId}/logs`,
+        `/jobs/${jobId}/events`,
+      ]) {
+        const response = await fetch(broken.url + path, { headers: HEADERS });
+        statuses.push(response.status);
+        expect((await response.text()) + JSON.stringify([...response.headers])).not.toContain(NAME);
+      }
+      failing = 'disk';
+      const full = await postInfer(broken, inferForm({ external_job_id: NAME }), HEADERS);
+      expect(await full.text()).not.toContain(NAME);
+      expect([...statuses, full.status]).toEqual([500, 500, 500, 500, 500, 503]);
+      await until(() => broken.logLines.filter((line) => line.includes('"http.failed"')).length >= 5);
+      expect(broken.logLines.join('\n').toLowerCase()).not.toContain(NAME.toLowerCase());
+    } finally {
+      await broken.close();
+    }
   });
 
   it('is where it belongs, so that this test could fail', async () => {

@@ -10,11 +10,13 @@ import {
   STAGER_MESSAGE_OPERATIONS,
   TASK_EVENTS_OPERATIONS,
 } from '@bpi/adapters-aws';
+import { submittedSchema } from '@bpi/job-contract';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { startAwsHarness, type AwsHarness } from './aws-harness.ts';
 import { answerWith, AwsProxy, operationOf } from './aws-proxy.ts';
 import { budgetTable, CALLS_PER_JOB, JOB_ITEM_BYTES_MAX } from './call-budget.ts';
-import { repoRoot, until } from './harness.ts';
+import { canaries, post } from './canaries/carriers.ts';
+import { python, repoRoot, until } from './harness.ts';
 
 const JOBS = 5;
 const NEVER_MS = String(60 * 60_000);
@@ -31,9 +33,18 @@ const NAMED: ReadonlySet<string> = new Set([
 
 describe('one job on AWS', () => {
   const counts = new Map<string, number>();
+  const sent: { place: string; head: string; body: Buffer[] }[] = [];
   const proxy = new AwsProxy(async ({ asked, answer, pass }) => {
     const operation = operationOf(asked);
     counts.set(operation, (counts.get(operation) ?? 0) + 1);
+    const file = operation.startsWith('s3:') ? (/[\w.]+(?=\?|$)/.exec(asked.url ?? '')?.[0] ?? '') : '';
+    const call: (typeof sent)[number] = {
+      place: `${operation} ${file}`.trim(),
+      head: JSON.stringify([asked.url, asked.rawHeaders]),
+      body: [],
+    };
+    sent.push(call);
+    asked.on('data', (part: Buffer) => call.body.push(part));
     answerWith(answer, await pass());
   });
   let harness: AwsHarness;
@@ -80,6 +91,38 @@ describe('one job on AWS', () => {
     process.stdout.write(`A job’s item: ${bytes} bytes\n`);
     expect(bytes).toBeGreaterThan(0);
     expect(bytes).toBeLessThanOrEqual(JOB_ITEM_BYTES_MAX);
+  }, 60_000);
+
+  it('brings a patient’s name to no message, task, key, tag or log; to items and objects only where it belongs', async () => {
+    const { platform, dataDir } = harness;
+    const prompt = canaries.nameOf('prompt');
+    await python('make_canaries.py', dataDir, prompt, canaries.nameOf('file_content'));
+    sent.length = 0;
+    const response = await post(platform.url, {
+      input: harness.input('prompt'),
+      fields: {
+        model: 'echo-prompted',
+        external_job_id: canaries.nameOf('external_job_id'),
+        params: '{"behaviour":"leak"}',
+      },
+      headers: { authorization: `Bearer ${platform.apiKey}`, 'idempotency-key': canaries.nameOf('idempotency_key') },
+    });
+    const { job_id: jobId } = submittedSchema.parse(await response.json());
+    expect(await harness.finish(jobId)).toMatchObject({ status: 'completed' });
+    await harness.projected(jobId);
+    const findings = sent.flatMap(({ place, head, body }) => [
+      ...canaries.carriersIn(head).map((carrier) => `${carrier} in the head of ${place}`),
+      ...canaries.carriersIn(Buffer.concat(body)).map((carrier) => `${carrier} in ${place}`),
+    ]);
+    expect([...new Set(findings)].sort()).toEqual([
+      'external_job_id in dynamodb:TransactWriteItems',
+      'external_job_id in dynamodb:UpdateItem',
+      'prompt in s3:PutObject input.npz',
+      'prompt in s3:PutObject job.json',
+      'prompt in s3:PutObject logs.txt',
+      'prompt in s3:PutObject metadata.json',
+    ]);
+    for (const log of ['api', 'worker']) expect(canaries.carriersIn(await harness.log(log))).toEqual([]);
   }, 60_000);
 
   it('costs what docs/costs.md says', async () => {
