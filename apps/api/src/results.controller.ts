@@ -5,7 +5,7 @@ import {
   ARTIFACTS,
   isArtifactName,
   LIMITS,
-  metadataSchema,
+  storedMetadataSchema,
   type ArtifactName,
   type JobRecord,
   type ManifestEntry,
@@ -88,7 +88,7 @@ export class ResultsController {
     const text = await readText(this.#ports.objects, entry.key, LIMITS.metadataBytesMax);
     // The record outlives its objects where the bucket lets results expire.
     if (text === null) throw new ProblemError('gone');
-    return metadataSchema.parse(JSON.parse(text));
+    return storedMetadataSchema.parse(JSON.parse(text));
   }
 
   async #audit(req: Request, job: JobRecord): Promise<void> {

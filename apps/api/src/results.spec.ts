@@ -53,6 +53,15 @@ describe('GET /result/:job_id', () => {
     }
   });
 
+  it('shows what it documents of metadata that a newer release wrote, and sends the artifact as it was stored', async () => {
+    const newer = await submit(api);
+    const stored = JSON.stringify({ ...metadataOf(newer), uncertainty: { mean: 0.1 } });
+    await completeJob(api, newer, { 'metadata.json': Buffer.from(stored) });
+    const response = await fetch(`${api.url}/result/${newer}`);
+    expect(resultBodySchema.parse(await response.json()).metadata).toEqual(metadataOf(newer));
+    expect(await (await fetch(`${api.url}/result/${newer}/metadata.json`)).text()).toBe(stored);
+  });
+
   it('is the mask itself for a client that asks for bytes', async () => {
     const response = await fetch(`${api.url}/result/${jobId}`, { headers: { Accept: 'application/octet-stream' } });
     expect(response.headers.get('content-type')).toBe('application/octet-stream');

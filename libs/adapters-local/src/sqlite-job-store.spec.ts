@@ -104,13 +104,13 @@ describe('SqliteJobStore', () => {
     await expect(store.listActive({ limit: 1 })).rejects.toThrow();
   });
 
-  it('leaves out a record of a newer release and tells of it, and fills the page with the next ones', async () => {
+  it('leaves out a record in a newer form and tells of it, and fills the page with the next ones', async () => {
     const unreadable: string[] = [];
     const onUnreadable = (jobId: string) => unreadable.push(jobId);
     const tolerant = new SqliteJobStore(database, { pools: { cpu: 1 }, dataRoot: folder, onUnreadable });
     const ids = [1, 2, 3, 4].map((n) => jobIdSchema.parse(`00000000-0000-4000-8000-00000000000${n}`));
     for (const jobId of ids) await store.create({ ...job, jobId }, null);
-    database.sql("UPDATE jobs SET record = json_set(record, '$.next', 1) WHERE job_id < ?").run(ids[2] ?? '');
+    database.sql("UPDATE jobs SET record = json_set(record, '$.schemaVersion', 2) WHERE job_id < ?").run(ids[2] ?? '');
     const listed = async (limit: number) => (await tolerant.listActive({ limit })).map(({ jobId }) => jobId);
     expect(await listed(1)).toEqual([ids[2]]);
     expect(await listed(2)).toEqual(ids.slice(2));
@@ -181,13 +181,13 @@ describe('SqliteJobStore', () => {
     });
   });
 
-  it('leaves a record of a newer release out of a client’s list, and tells of it', async () => {
+  it('leaves a record in a newer form out of a client’s list, and tells of it', async () => {
     const unreadable: string[] = [];
     const onUnreadable = (jobId: string) => unreadable.push(jobId);
     const tolerant = new SqliteJobStore(database, { pools: { cpu: 1 }, dataRoot: folder, onUnreadable });
     const ids = [1, 2].map((n) => jobIdSchema.parse(`00000000-0000-4000-8000-00000000000${n}`));
     for (const jobId of ids) await store.create({ ...job, jobId }, null);
-    database.sql("UPDATE jobs SET record = json_set(record, '$.next', 1) WHERE job_id = ?").run(ids[1] ?? '');
+    database.sql("UPDATE jobs SET record = json_set(record, '$.schemaVersion', 2) WHERE job_id = ?").run(ids[1] ?? '');
     await expect(store.list({ clientId: 'clinic', limit: 5 })).rejects.toThrow();
     const { jobs, next } = await tolerant.list({ clientId: 'clinic', limit: 5 });
     expect([jobs.map((one) => one.job.jobId), next, unreadable]).toEqual([[ids[0]], null, [ids[1]]]);

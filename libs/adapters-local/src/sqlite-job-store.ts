@@ -1,9 +1,9 @@
 import {
   holdsSlot,
   jobIdSchema,
-  jobRecordSchema,
   LIMITS,
   progressSchema,
+  storedJobRecordSchema,
   type JobId,
   type JobRecord,
   type Phase,
@@ -302,7 +302,7 @@ function identityOf({ jobId, clientId, externalJobId }: JobRecord): [string, str
 }
 
 function recordOf(row: Row): JobRecord {
-  return jobRecordSchema.parse(JSON.parse(String(row['record'])));
+  return storedJobRecordSchema.parse(JSON.parse(String(row['record'])));
 }
 
 function storedJobOf(row: Row): StoredJob {

@@ -41,6 +41,8 @@ export {
   attemptSchema,
   jobRecordSchema,
   progressSchema,
+  storedJobRecordSchema,
+  storedProgressSchema,
   type Attempt,
   type JobRecord,
   type Progress,
@@ -81,7 +83,7 @@ export {
 export { LIMITS } from './limits.ts';
 export { createLog, errorFields, LOG_EVENTS, type Log, type LogEvent, type LogFields } from './log.ts';
 export { labelOf, statusClassOf, withTaps, type LogTaps } from './log-taps.ts';
-export { metadataSchema, type Metadata } from './metadata.ts';
+export { metadataSchema, storedMetadataSchema, type Metadata } from './metadata.ts';
 export { METRICS, METRICS_NAMESPACE, metricsNamespaceOf, withMetrics } from './metrics.ts';
 export { MODEL_ENV, MODEL_FILES, weightsEnvironment, WORKSPACE } from './model-env.ts';
 export {
@@ -116,7 +118,14 @@ export {
   type Problem,
   type ProblemCode,
 } from './problems.ts';
-export { manifestSchema, reportSchema, type AttemptReport, type Manifest, type ManifestEntry } from './report.ts';
+export {
+  manifestSchema,
+  reportSchema,
+  storedReportSchema,
+  type AttemptReport,
+  type Manifest,
+  type ManifestEntry,
+} from './report.ts';
 export {
   holdsSlot,
   isTerminal,

@@ -6,6 +6,7 @@ import { IMG_DTYPES, paramsSchema } from './model-manifest.ts';
 /**
  * `input/job.json`: all an attempt needs to know about what was asked, stored before the record.
  * It may hold the client's prompts; the record, the queue and the logs may not.
+ * Read strictly, by older stagers too: a mask made without some of what was asked for would look right (ADR 16).
  */
 export const jobFileSchema = z.strictObject({
   schema_version: z.literal(1),

@@ -4,6 +4,7 @@ import { LIMITS } from './limits.ts';
 import { FAILURE_CODES, FAULTS } from './outcomes.ts';
 import { manifestSchema } from './report.ts';
 import { PHASES } from './states.ts';
+import { ignoringUnknown, keepingUnknown } from './tolerant-reader.ts';
 
 const timeMs = z.int().nonnegative();
 
@@ -101,6 +102,9 @@ export const jobRecordSchema = z.strictObject({
 });
 export type JobRecord = z.infer<typeof jobRecordSchema>;
 
+/** For stores that read a record: what a newer release noted in it survives a save by this one. */
+export const storedJobRecordSchema = keepingUnknown(jobRecordSchema);
+
 export const progressSchema = z.strictObject({
   fraction: z.number().min(0).max(1),
   /** One of the steps that the model's `model.json` lists. */
@@ -108,3 +112,6 @@ export const progressSchema = z.strictObject({
   atMs: timeMs,
 });
 export type Progress = z.infer<typeof progressSchema>;
+
+/** For stores that read it: nobody saves it again. */
+export const storedProgressSchema = ignoringUnknown(progressSchema);

@@ -3,6 +3,7 @@ import { affineSchema, SPACING_ORDERS } from './geometry.ts';
 import { jobIdSchema, sha256Schema } from './ids.ts';
 import { IMG_DTYPES, paramsSchema } from './model-manifest.ts';
 import { existenceScoreSchema, modelRunSchema, NO_MODEL_RUN } from './model-metrics.ts';
+import { ignoringUnknown } from './tolerant-reader.ts';
 
 const voxelIndex = z.tuple([z.number(), z.number(), z.number()]);
 
@@ -68,3 +69,6 @@ export const metadataSchema = z.strictObject({
   warnings: z.array(z.string()),
 });
 export type Metadata = z.infer<typeof metadataSchema>;
+
+/** For the API: what it answers has the fields that it documents, and no others. The artifact itself is sent as it is. */
+export const storedMetadataSchema = ignoringUnknown(metadataSchema);

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { epochSchema, jobIdSchema, sha256Schema } from './ids.ts';
 import { ARTIFACT_NAMES } from './keys.ts';
 import { FAILURE_CODES } from './outcomes.ts';
+import { keepingUnknown } from './tolerant-reader.ts';
 
 /** One stored artifact of an attempt. */
 export const manifestEntrySchema = z.strictObject({
@@ -40,3 +41,6 @@ export const reportSchema = z.discriminatedUnion('result', [
   }),
 ]);
 export type AttemptReport = z.infer<typeof reportSchema>;
+
+/** For whoever reads one: its manifest becomes part of the record, whole. */
+export const storedReportSchema = keepingUnknown(reportSchema);

@@ -26,6 +26,7 @@ export const WORK_FILES = {
   stop: 'stop',
 } as const;
 
+/** What to do: read strictly, as `JobFile` is. */
 export const taskFileSchema = z.strictObject({
   schema_version: z.literal(1),
   job_id: jobIdSchema,
@@ -38,15 +39,17 @@ export const taskFileSchema = z.strictObject({
 });
 export type TaskFile = z.infer<typeof taskFileSchema>;
 
+/* What happened is read from an older or newer program's files without what is not known here: ADR 16. */
+
 const detail = z.string().regex(/^[a-z0-9_]{1,64}$/);
 
 export const stageInVerdictSchema = z.discriminatedUnion('result', [
-  z.strictObject({ result: z.literal('ready'), duration_ms: z.int().nonnegative().optional() }),
-  z.strictObject({ result: z.literal('failed'), code: z.enum(FAILURE_CODES), detail }),
+  z.object({ result: z.literal('ready'), duration_ms: z.int().nonnegative().optional() }),
+  z.object({ result: z.literal('failed'), code: z.enum(FAILURE_CODES), detail }),
 ]);
 export type StageInVerdict = z.infer<typeof stageInVerdictSchema>;
 
-export const modelEndSchema = z.strictObject({
+export const modelEndSchema = z.object({
   /** `exited`: by itself or by a signal, see the code. The others: why the runner ended it or never started it. */
   cause: z.enum([
     'exited',

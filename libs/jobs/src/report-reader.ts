@@ -1,4 +1,11 @@
-import { LIMITS, reportKey, reportSchema, attemptPrefix, type AttemptReport, type JobId } from '@bpi/job-contract';
+import {
+  LIMITS,
+  reportKey,
+  storedReportSchema,
+  attemptPrefix,
+  type AttemptReport,
+  type JobId,
+} from '@bpi/job-contract';
 import { ObjectNotFound, type ObjectStore } from './ports/object-store.ts';
 
 /**
@@ -8,7 +15,7 @@ import { ObjectNotFound, type ObjectStore } from './ports/object-store.ts';
 export async function readReport(objects: ObjectStore, jobId: JobId, epoch: number): Promise<AttemptReport | null> {
   const text = await readText(objects, reportKey(jobId, epoch), LIMITS.reportBytesMax);
   if (text === null) return null;
-  const parsed = reportSchema.safeParse(parseJson(text));
+  const parsed = storedReportSchema.safeParse(parseJson(text));
   if (!parsed.success || parsed.data.job_id !== jobId || parsed.data.epoch !== epoch) return null;
   const report = parsed.data;
   const own = `${attemptPrefix(jobId, epoch)}output/`;

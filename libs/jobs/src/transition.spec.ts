@@ -95,6 +95,17 @@ describe('transition', () => {
     },
   );
 
+  it.each(PAIRS.filter(({ phase, event }) => LEGAL[event.type].from.includes(phase)))(
+    '$phase, $event.type: keeps what a newer release noted about the job',
+    ({ phase, event }) => {
+      const noted = { sinceTomorrow: { reason: 'x' } };
+      const job = jobIn(phase);
+      const retries = { ...job.retries, ...noted };
+      const before = { ...job, ...noted, retries };
+      expect(transition(before, event).after).toMatchObject({ ...noted, retries: noted });
+    },
+  );
+
   it('makes every row of TRANSITIONS possible and no other change of phase', () => {
     const made = new Set<string>();
     for (const { phase, event } of PAIRS) {

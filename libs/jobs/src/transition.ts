@@ -171,6 +171,7 @@ function retried(job: JobRecord, event: Extract<JobEvent, { type: 'retried' }>):
     phase: 'queued',
     notBeforeMs: event.notBeforeMs,
     retries: {
+      ...retries,
       platform: retries.platform + (event.code === 'platform_error' ? 1 : 0),
       capacity: retries.capacity + (event.code === 'capacity_unavailable' ? 1 : 0),
       interrupted: retries.interrupted + (event.code === 'capacity_interrupted' ? 1 : 0),

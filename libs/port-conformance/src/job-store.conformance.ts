@@ -60,6 +60,22 @@ function describeSave(harness: () => JobStoreHarness): void {
     }
   });
 
+  it('keeps what a newer release noted in a record, through every step that this one makes', async () => {
+    const { store } = harness();
+    const noted = { sinceTomorrow: { reason: 'x' } };
+    const model = { ...aJob().model, ...noted };
+    const failed: JobEvent = { type: 'failed', code: 'model_error', atMs: START_MS + 9 };
+    let job: JobRecord = { ...aJob(), ...noted, model };
+    await store.create(job, null);
+    for (const event of [EVENTS.claimed, EVENTS.started, failed] as const) {
+      const read = (await store.get(job.jobId))?.job;
+      expect(read).toEqual(job);
+      job = await saved(store, read ?? job, event);
+    }
+    expect((await store.get(job.jobId))?.job).toMatchObject({ ...noted, model });
+    expect(await store.listActive({ limit: 1 })).toEqual([job]);
+  });
+
   it('answers stale to a change of an older version, and changes nothing', async () => {
     const { store } = harness();
     const job = aJob();

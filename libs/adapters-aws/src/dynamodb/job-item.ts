@@ -1,9 +1,9 @@
 import type { Put, Update } from '@aws-sdk/client-dynamodb';
 import {
   jobIdSchema,
-  jobRecordSchema,
   LIMITS,
-  progressSchema,
+  storedJobRecordSchema,
+  storedProgressSchema,
   type JobId,
   type JobRecord,
   type Progress,
@@ -81,7 +81,7 @@ export function updateProgress(tableName: string, jobId: JobId, epoch: number, p
 
 /** Records are checked when they are read: the table is a border of trust. */
 export function parseRecord(item: Item): JobRecord {
-  return jobRecordSchema.parse(JSON.parse(text(item, 'record')));
+  return storedJobRecordSchema.parse(JSON.parse(text(item, 'record')));
 }
 
 export function parseStoredJob(item: Item): StoredJob {
@@ -95,7 +95,7 @@ export function parseMark(item: Item): [JobId, string] {
 }
 
 function parseProgress(item: Item): Progress | null {
-  return item['progress'] === undefined ? null : progressSchema.parse(JSON.parse(text(item, 'progress')));
+  return item['progress'] === undefined ? null : storedProgressSchema.parse(JSON.parse(text(item, 'progress')));
 }
 
 function recordAttributes(job: JobRecord): Item {

@@ -7,12 +7,12 @@ const HEARTBEAT = 'Attempt Heartbeat';
 
 const attempt = { job_id: jobIdSchema, epoch: z.int().min(1).max(1_000) };
 
-/** What a task's own stager sends to the task-events queue, in the outer shape of EventBridge's events. */
+/** What a task's own stager sends to the task-events queue, in the outer shape of EventBridge's events; what is not known here is ignored. */
 const stagerMessageSchema = z.discriminatedUnion('detail-type', [
   z.object({
     source: z.literal(SOURCE),
     'detail-type': z.literal(PROGRESS),
-    detail: z.strictObject({
+    detail: z.object({
       ...attempt,
       fraction: z.number().min(0).max(1),
       /** One of the model's own `progress_steps`. */
@@ -22,7 +22,7 @@ const stagerMessageSchema = z.discriminatedUnion('detail-type', [
   z.object({
     source: z.literal(SOURCE),
     'detail-type': z.literal(HEARTBEAT),
-    detail: z.strictObject(attempt),
+    detail: z.object(attempt),
   }),
 ]);
 
