@@ -19,6 +19,17 @@ const WRITES_TOGETHER_MAX = 64;
 const SQLITE_BUSY = 5;
 const SQLITE_NOTADB = 26;
 
+/**
+ * SQLite stops at what is no JSON, and so would a step that looks into every record: one torn record would keep all others
+ * from a newer release. The steps find an empty one in its place; readers find the torn one as it was, and name it.
+ */
+const SET_TORN_RECORDS_ASIDE = `
+  CREATE TEMP TABLE torn_records AS SELECT job_id, record FROM jobs WHERE NOT json_valid(record);
+  UPDATE jobs SET record = '{}' WHERE job_id IN (SELECT job_id FROM torn_records);`;
+const PUT_TORN_RECORDS_BACK = `
+  UPDATE jobs SET record = torn_records.record FROM torn_records WHERE jobs.job_id = torn_records.job_id;
+  DROP TABLE torn_records;`;
+
 export type PlatformDatabaseErrorCode = 'newer_schema' | 'not_a_database' | 'busy';
 
 /** An expected failure of `platform.db`; its message says what to do. */
@@ -171,7 +182,9 @@ function migrate(db: DatabaseSync): void {
         'run the newer release, or use another data folder.',
     );
   }
+  if (version > 0) db.exec(SET_TORN_RECORDS_ASIDE);
   for (const step of SCHEMA_STEPS.slice(version)) db.exec(step);
+  if (version > 0) db.exec(PUT_TORN_RECORDS_BACK);
   db.exec(`PRAGMA user_version = ${SCHEMA_STEPS.length}`);
 }
 

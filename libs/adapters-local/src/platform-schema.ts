@@ -1,6 +1,7 @@
 /**
  * The schema of `platform.db`, one step per released version; `user_version` counts the steps that were taken.
- * A step that was released never changes: add another.
+ * A step that was released never changes: add another, and the database of the step before it to `testing/schema/`.
+ * A record that is no JSON is `{}` while steps run.
  */
 export const SCHEMA_STEPS: readonly string[] = [
   `
