@@ -120,7 +120,13 @@ describe.each(steps.map((count) => [count]))('a database of %i schema steps', (c
 
   it('answers a repeated submission with the job that it made', async () => {
     for (const state of states) {
-      const again = { ...(await jobIn(state)), deletion: null, version: 1, phase: 'queued' as const, createdAtMs: NOW_MS };
+      const again = {
+        ...(await jobIn(state)),
+        deletion: null,
+        version: 1,
+        phase: 'queued' as const,
+        createdAtMs: NOW_MS,
+      };
       const answer = await store.create(again, claimOfState(state));
       expect(answer).toMatchObject({ kind: 'exists', job: { jobId: jobIdOfState(state) } });
     }
