@@ -60,6 +60,17 @@ describe('FsObjectStore', () => {
     expect(await objects.head('a')).not.toBeNull();
   });
 
+  it('removes folders of jobs in which no file came to lie, an hour after a crash left them, and no others', async () => {
+    for (const folder of ['crashed/input', 'kept/attempts/1'])
+      await mkdir(join(root, 'jobs', folder), { recursive: true });
+    await objects.put('jobs/kept/input/input.npz', Buffer.from('x'), { ifAbsent: true });
+    expect(await objects.sweepTemp(Date.now() + HOUR_MS / 2)).toBe(0);
+    expect(await readdir(join(root, 'jobs'))).toHaveLength(2);
+    expect(await objects.sweepTemp(Date.now() + 2 * HOUR_MS)).toBe(1);
+    expect(await readdir(join(root, 'jobs'))).toEqual(['kept']);
+    expect(await objects.head('jobs/kept/input/input.npz')).not.toBeNull();
+  });
+
   it('ends a deletion that a crash broke off between the move and the removal', async () => {
     for (const prefix of ['jobs/a/', 'jobs/b/'])
       await objects.put(`${prefix}input`, Buffer.from('x'), { ifAbsent: true });

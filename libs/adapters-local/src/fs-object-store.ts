@@ -1,9 +1,9 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
-import { isObjectKey, isObjectPrefix } from '@bpi/job-contract';
+import { isObjectKey, isObjectPrefix, JOBS_PREFIX } from '@bpi/job-contract';
 import {
   isSettledFile,
   ObjectNotFound,
@@ -117,8 +117,15 @@ export class FsObjectStore implements ObjectStore {
     return null;
   }
 
-  /** Removes what crashed writers left more than an hour ago; how many. Call it now and then. */
+  /**
+   * Removes what crashed writers left more than an hour ago: temporary files, and folders of jobs in which no file came
+   * to lie. How many; call it now and then.
+   */
   async sweepTemp(nowMs: number): Promise<number> {
+    return (await this.#sweepTemporaries(nowMs)) + (await this.#sweepHollowFolders(nowMs));
+  }
+
+  async #sweepTemporaries(nowMs: number): Promise<number> {
     const folder = join(this.#root, TEMPORARY_FOLDER);
     let removed = 0;
     for (const name of await namesIn(folder)) {
@@ -128,6 +135,19 @@ export class FsObjectStore implements ObjectStore {
       if (stats === null || nowMs - Math.max(stats.mtimeMs, stats.ctimeMs) < TEMPORARY_AGE_MAX_MS) continue;
       await rm(path, { recursive: true, force: true });
       removed += 1;
+    }
+    return removed;
+  }
+
+  /** A list names objects, so nobody else ever comes across a folder without one. */
+  async #sweepHollowFolders(nowMs: number): Promise<number> {
+    const jobs = join(this.#root, JOBS_PREFIX);
+    let removed = 0;
+    for (const name of await namesIn(jobs)) {
+      const path = join(jobs, name);
+      const stats = await statIfThere(path);
+      if (stats === null || nowMs - stats.mtimeMs < TEMPORARY_AGE_MAX_MS) continue;
+      if (await removeIfHollow(path)) removed += 1;
     }
     return removed;
   }
@@ -294,6 +314,17 @@ async function namesIn(folder: string): Promise<string[]> {
     if (hasCode(error, 'ENOENT')) return [];
     throw error;
   }
+}
+
+/** Removes a folder if nothing but such folders is in it; whether it did. Safe beside a writer, who makes it again. */
+async function removeIfHollow(folder: string): Promise<boolean> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => null);
+  if (entries === null || entries.some((entry) => !entry.isDirectory())) return false;
+  for (const { name } of entries) if (!(await removeIfHollow(join(folder, name)))) return false;
+  return rmdir(folder).then(
+    () => true,
+    () => false, // something was put into it meanwhile
+  );
 }
 
 /** Closes a body that nobody will read on, so that no file stays open behind it. */
