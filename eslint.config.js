@@ -39,8 +39,12 @@ const depConstraints = [
     allowedExternalImports: ['@jest/globals'],
   },
   {
+    // An app and a conformance suite, because one scenario has a worker of its own around the real loops.
     sourceTag: 'type:e2e',
-    onlyDependOnLibsWithTags: ['type:adapter', 'type:domain', 'type:contract', 'type:simulator', 'type:tool'],
+    onlyDependOnLibsWithTags: [
+      ...['type:adapter', 'type:domain', 'type:contract', 'type:simulator', 'type:tool'],
+      ...['type:app', 'type:conformance'],
+    ],
   },
   {
     // The value of a task and the names it needs come from the code that runs there; nothing points at the infrastructure.

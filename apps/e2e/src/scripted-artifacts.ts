@@ -1,7 +1,7 @@
 /** What scripted tasks store: small objects that say whose they are, under the keys of their attempt. */
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { S3ObjectStore, StagerEnv } from '@bpi/adapters-aws';
+import type { StagerEnv } from '@bpi/adapters-aws';
 import {
   ARTIFACT_NAMES,
   ARTIFACTS,
@@ -17,6 +17,10 @@ import {
   type Manifest,
   type Metadata,
 } from '@bpi/job-contract';
+import type { ObjectStore } from '@bpi/jobs';
+
+/** Whose task it is. */
+export type ScriptedAttempt = Pick<StagerEnv, 'jobId' | 'epoch' | 'shrunk'> & { imageDigest: string | null };
 
 /** How a scripted model ended. */
 export type ModelExit = number | 'out_of_memory';
@@ -33,25 +37,25 @@ export function originOf(bytes: Uint8Array): { jobId: string; epoch: number } {
   return { jobId: found[1], epoch: Number(found[2]) };
 }
 
-export async function readJobFile(objects: S3ObjectStore, jobId: JobId): Promise<JobFile> {
+export async function readJobFile(objects: ObjectStore, jobId: JobId): Promise<JobFile> {
   return jobFileSchema.parse(JSON.parse((await objectBytes(objects, jobFileKey(jobId))).toString('utf8')));
 }
 
-export async function objectBytes(objects: S3ObjectStore, key: string): Promise<Buffer> {
+export async function objectBytes(objects: ObjectStore, key: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   for await (const part of await objects.get(key)) parts.push(part as Buffer); // no encoding is set
   return Buffer.concat(parts);
 }
 
 /** The artifacts of a job as they are shown, in the order of their names. */
-export async function publishedBytes(objects: S3ObjectStore, jobId: JobId): Promise<Buffer[]> {
+export async function publishedBytes(objects: ObjectStore, jobId: JobId): Promise<Buffer[]> {
   return Promise.all(ARTIFACT_NAMES.map((name) => objectBytes(objects, publishedKey(jobId, name))));
 }
 
 /** Stores each only if absent, as the stager does. Null when the task was killed over it. */
 export async function storeArtifacts(
-  objects: S3ObjectStore,
-  env: StagerEnv,
+  objects: ObjectStore,
+  env: ScriptedAttempt,
   { taskId, killed }: { taskId: string; killed: AbortSignal },
 ): Promise<AttemptReport | null> {
   const jobFile = await persistently(() => readJobFile(objects, env.jobId), killed);
@@ -70,14 +74,18 @@ export async function storeArtifacts(
   return { schema_version: 1, job_id: env.jobId, epoch: env.epoch, result: 'stored', manifest };
 }
 
-function artifact(name: ArtifactName, from: { env: StagerEnv; taskId: string; jobFile: JobFile }): Buffer {
+function artifact(name: ArtifactName, from: { env: ScriptedAttempt; taskId: string; jobFile: JobFile }): Buffer {
   const { env, taskId, jobFile } = from;
-  if (name === 'metadata.json') return jsonBytes(scriptedMetadata(env, jobFile));
-  const filling = createHash('sha256').update(`${taskId}/${name}`).digest('hex');
-  return jsonBytes({ job_id: env.jobId, attempt: env.epoch, name, taskId, filling });
+  return name === 'metadata.json' ? jsonBytes(scriptedMetadata(env, jobFile)) : filled(name, env, taskId);
 }
 
-export function failed(env: StagerEnv, modelExit: ModelExit | null): AttemptReport {
+/** Bytes that only this task's artifact has. */
+export function filled(name: ArtifactName, { jobId, epoch }: { jobId: JobId; epoch: number }, taskId: string): Buffer {
+  const filling = createHash('sha256').update(`${taskId}/${name}`).digest('hex');
+  return jsonBytes({ job_id: jobId, attempt: epoch, name, taskId, filling });
+}
+
+export function failed(env: ScriptedAttempt, modelExit: ModelExit | null): AttemptReport {
   const exitCode = typeof modelExit === 'number' ? modelExit : null;
   const end = { exitCode: exitCode ?? 0, oomKilled: modelExit === 'out_of_memory' };
   return {
@@ -109,7 +117,7 @@ export function jsonBytes(value: unknown): Buffer {
 }
 
 /** `metadata.json` of a mask without a voxel, by the schema that the API reads it with. */
-function scriptedMetadata({ jobId, epoch, imageDigest, shrunk }: StagerEnv, jobFile: JobFile): Metadata {
+function scriptedMetadata({ jobId, epoch, imageDigest, shrunk }: ScriptedAttempt, jobFile: JobFile): Metadata {
   return {
     schema_version: 1,
     job_id: jobId,
