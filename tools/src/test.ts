@@ -83,7 +83,7 @@ async function main(args: string[]): Promise<void> {
     const containers = await jest({
       name: 'containers',
       args: [...only('(apps/e2e/src|docker)', patterns), '--runInBand', ...ignoring(['/node_modules/', 'overhead'])],
-      env,
+      env: { ...env, ...longEnv },
     });
     await protocol;
     if (patterns.length === 0) checkParity([...units.tests, ...containers.tests]);

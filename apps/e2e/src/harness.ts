@@ -18,6 +18,11 @@ export function required(name: string): string {
   return value;
 }
 
+/** What a process of ours gets of the environment that the tests run in. */
+export function bareEnvironment(): Record<string, string> {
+  return { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/' };
+}
+
 export type Harness = {
   platform: LocalPlatform;
   client: Client;
