@@ -54,6 +54,23 @@ describe('the folder of an attempt', () => {
     expect((await readdir(folder.path)).sort()).toEqual(['ended.json', 'gate', 'inputs', 'outputs', 'task.json']);
   });
 
+  it('never looks at work once it ended, also to one who reads it while another one removes it', async () => {
+    /** Whatever is read, all is gone at the next look. */
+    class Vanishing extends AttemptFolder {
+      override async task() {
+        return super.task().finally(() => rm(this.path, { recursive: true, force: true }));
+      }
+      override async ended() {
+        return super.ended().finally(() => rm(this.path, { recursive: true, force: true }));
+      }
+    }
+    await folder.create(TASK);
+    expect(await folder.isAtWork()).toBe(true);
+    await folder.end({ cause: 'exited', exitCode: 0 });
+    expect(await folder.isAtWork()).toBe(false);
+    expect(await new Vanishing(root, folder.id).isAtWork()).toBe(false);
+  });
+
   it('reads a file that a power cut left empty as none, so that the attempt can still end', async () => {
     await folder.create(TASK);
     await folder.noteStager({ stage: 'stage-in', pid: 1, born: null, crashes: { 'stage-in': 0, 'stage-out': 0 } });

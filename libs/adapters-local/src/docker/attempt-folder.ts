@@ -121,6 +121,14 @@ export class AttemptFolder {
     return (await this.#read('ended')) as Ended | null;
   }
 
+  /**
+   * There is a task, and nobody noted its end. The end is read first, because a removal takes the task away before it:
+   * a folder that somebody removes meanwhile never looks like an attempt to drive, or to stop.
+   */
+  async isAtWork(): Promise<boolean> {
+    return (await this.ended()) === null && (await this.task()) !== null;
+  }
+
   async end(ended: Ended): Promise<Ended> {
     await this.#writeOnce('ended', ended);
     return (await this.ended()) ?? ended;

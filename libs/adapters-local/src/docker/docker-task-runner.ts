@@ -166,7 +166,7 @@ export class DockerTaskRunner implements TaskRunner {
           tasks.set(folder.ref, { ...id, ref: folder.ref, live: tasks.get(folder.ref)?.live === true });
         continue;
       }
-      const atWork = (await folder.ended()) === null;
+      const atWork = await folder.isAtWork();
       if (atWork) this.#drive(folder);
       tasks.set(folder.ref, { ...id, ref: folder.ref, live: atWork || tasks.get(folder.ref)?.live === true });
     }
@@ -177,7 +177,7 @@ export class DockerTaskRunner implements TaskRunner {
     const folder = new AttemptFolder(this.#workRoot, task);
     const container = new ModelContainer(this.#context.docker, folder);
     if ((await container.inspect())?.running === true) return;
-    if ((await folder.task()) !== null && (await folder.ended()) === null) return;
+    if (await folder.isAtWork()) return;
     if (await stagerIsAlive(folder)) return;
     if (!(await container.removeUnlessRunning())) return;
     await this.#drives.get(folder.ref)?.catch(() => undefined); // it has ended, or is about to: its files go with it

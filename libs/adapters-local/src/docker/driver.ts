@@ -19,7 +19,7 @@ const STAGER_POLL_MS = 25;
 export async function lookAfter(context: DriveContext, folder: AttemptFolder, signal: AbortSignal): Promise<void> {
   let retryMs: number = RETRY_MS.first;
   const engine = { lost: false };
-  while ((await folder.task()) !== null && (await folder.ended()) === null) {
+  while (await folder.isAtWork()) {
     const lease = await DriverLease.take(folder, context.clock);
     if (lease === null) {
       await delay(STANDBY_MS, undefined, { signal });
