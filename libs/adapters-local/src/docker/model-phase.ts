@@ -26,7 +26,11 @@ const LOST: ModelPhase = { kind: 'over', ended: { cause: 'unknown', exitCode: nu
 export async function runModel(drive: Drive): Promise<ModelPhase> {
   for (let tries = 0; tries < START_TRIES_MAX; tries += 1) {
     const found = await drive.container.inspect();
-    if (found !== null && found.startedAtMs !== null) return watchModel(drive, found.id);
+    if (found !== null && found.startedAtMs !== null) {
+      // It ended while nobody watched, so nobody knows whether the engine was there.
+      if (!found.running) drive.engine.lost = true;
+      return watchModel(drive, found.id);
+    }
     // The gate is closed once the model was seen ended: its container was taken away before that could be noted.
     if (!(await drive.folder.gateIsOpen())) return LOST;
     const ready = await prepare(drive);

@@ -61,7 +61,7 @@ describe('an attempt on Docker', () => {
     return { engine, runner };
   }
 
-  async function endWithoutEngine(spec: TaskSpec): Promise<void> {
+  async function endUnwatched(spec: TaskSpec): Promise<void> {
     await writeFile(harness.work(spec, 'outputs/go'), '');
     await settle(async () => !(await containerRuns(spec)));
   }
@@ -97,6 +97,24 @@ describe('an attempt on Docker', () => {
     expect(await runs(spec)).toBe(1);
     expect(await harness.runsOf(spec, 'stage-out')).toBe(1);
   }, 60_000);
+
+  it.each([
+    ['exit 4', { cause: 'exited', exitCode: 4 }],
+    // What an engine leaves that went away with the worker: nobody can tell whether the model ended by itself.
+    ['exit 255', { cause: 'interrupted', exitCode: 255 }],
+  ])(
+    'is judged by who comes next when its model ended without a worker by %s',
+    async (ending, expected) => {
+      const spec = await harness.plan({ script: `${UNTIL_GO} ${ending}` });
+      const worker = await startWorker(spec);
+      await settle(() => containerRuns(spec));
+      worker.kill('SIGKILL');
+      await once(worker, 'exit');
+      await endUnwatched(spec);
+      expect(await harness.ended(spec)).toMatchObject(expected);
+    },
+    60_000,
+  );
 
   it('goes on after its worker closed', async () => {
     const spec = await harness.plan({ script: `${COUNTED} sleep 1; exit 0` });
@@ -230,7 +248,7 @@ describe('an attempt on Docker', () => {
     await settle(async () => (await runner.inspect(task(spec))).state === 'running');
     await engine.cut();
     await expect(runner.inspect(task(spec))).rejects.toMatchObject({ code: 'engine_unreachable' });
-    await endWithoutEngine(spec);
+    await endUnwatched(spec);
     await engine.mend();
     await settle(async () => (await runner.inspect(task(spec))).state === 'stopped');
     expect(await runner.inspect(task(spec))).toMatchObject(expected);
@@ -243,7 +261,7 @@ describe('an attempt on Docker', () => {
     await runner.launch(spec);
     await settle(() => containerRuns(spec));
     await settle(() => Promise.resolve(!engine.isThere));
-    await endWithoutEngine(spec);
+    await endUnwatched(spec);
     await engine.mend();
     await settle(async () => (await runner.inspect(task(spec))).state === 'stopped');
     expect(await runner.inspect(task(spec))).toMatchObject({ cause: 'interrupted', exitCode: 137 });
