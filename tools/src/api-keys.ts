@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomInt } from 'node:crypto';
-import { apiKeyRecordSchema, type ApiKeyRecord } from '@bpi/job-contract';
+import { apiKeyRecordSchema, type AuditEvent } from '@bpi/job-contract';
 import type { Clients } from '@bpi/jobs';
 
 const KEY_ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
@@ -14,6 +14,7 @@ export async function createKey(clients: Clients, clientId: string): Promise<str
   if (nameProblem !== undefined) throw new Error(`The client's name ${nameProblem}.`);
   const live = (await clients.listKeys()).filter((key) => key.clientId === clientId && key.revokedAtMs === null);
   if (live.length >= LIVE_KEYS_MAX) {
+    await audit(clients, 'key.create', { clientId, keyId: null, outcome: 'refused' });
     throw new Error(
       `${clientId} has ${live.length} live keys already: revoke one first (./tools/keys list shows them).`,
     );
@@ -22,7 +23,7 @@ export async function createKey(clients: Clients, clientId: string): Promise<str
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   const digest = createHash('sha256').update(secret).digest('hex');
   await clients.putKey({ keyId, clientId, digest, createdAtMs: Date.now(), revokedAtMs: null });
-  await audit(clients, 'key.create', { clientId, keyId });
+  await audit(clients, 'key.create', { clientId, keyId, outcome: 'done' });
   return `bpi_${keyId}_${secret}`;
 }
 
@@ -30,14 +31,15 @@ export async function createKey(clients: Clients, clientId: string): Promise<str
 export async function revokeKey(clients: Clients, keyId: string): Promise<void> {
   const key = await clients.findKey(keyId);
   if (key === null || !(await clients.revokeKey(keyId, Date.now()))) {
+    await audit(clients, 'key.revoke', { clientId: null, keyId: null, outcome: 'not_found' });
     throw new Error('There is no such key id: ./tools/keys list shows them.');
   }
-  await audit(clients, 'key.revoke', key);
+  await audit(clients, 'key.revoke', { ...key, outcome: 'done' });
 }
 
-type Action = 'key.create' | 'key.revoke';
+type Done = Pick<AuditEvent, 'clientId' | 'keyId' | 'outcome'>;
 
-function audit(clients: Clients, action: Action, key: Pick<ApiKeyRecord, 'clientId' | 'keyId'>): Promise<void> {
-  const { clientId, keyId } = key;
-  return clients.audit({ atMs: Date.now(), clientId, keyId, action, jobId: null, requestId: null });
+function audit(clients: Clients, action: 'key.create' | 'key.revoke', done: Done): Promise<void> {
+  const { clientId, keyId, outcome } = done;
+  return clients.audit({ atMs: Date.now(), clientId, keyId, action, jobId: null, outcome, requestId: null });
 }

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { Log } from '@bpi/job-contract';
 import type { Catalogue, Clock } from '@bpi/jobs';
+import type { AuditTrail } from './audit-trail.ts';
 import { DocsController } from './docs.controller.ts';
 import type { Pages } from './docs/pages.ts';
 import { EventsController } from './events.controller.ts';
@@ -15,7 +16,7 @@ import { ModelsController } from './models.controller.ts';
 import type { ApiPorts } from './ports.ts';
 import { ResultsController } from './results.controller.ts';
 import type { ApiSettings } from './settings.ts';
-import { CATALOGUE, CLOCK, INTAKE, LOG, PAGES, PORTS, READINESS, SETTINGS, WAITING } from './tokens.ts';
+import { CATALOGUE, CLOCK, INTAKE, LOG, PAGES, PORTS, READINESS, SETTINGS, TRAIL, WAITING } from './tokens.ts';
 import type { Waiting } from './waiting/waiting.ts';
 
 export type AppValues = {
@@ -26,6 +27,7 @@ export type AppValues = {
   log: Log;
   intake: Intake;
   waiting: Waiting;
+  trail: AuditTrail;
   readiness: readonly ReadinessCheck[];
   pages: Pages;
 };
@@ -57,6 +59,7 @@ export class AppModule {
         { provide: LOG, useValue: values.log },
         { provide: INTAKE, useValue: values.intake },
         { provide: WAITING, useValue: values.waiting },
+        { provide: TRAIL, useValue: values.trail },
         { provide: READINESS, useValue: values.readiness },
         { provide: PAGES, useValue: values.pages },
       ],

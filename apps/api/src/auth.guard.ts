@@ -1,6 +1,6 @@
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { ROUTES } from '@bpi/job-contract';
-import type { Clients, Clock } from '@bpi/jobs';
+import type { AuditTrail } from './audit-trail.ts';
 import type { Authenticator } from './authenticator.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { contextOf, routeOf } from './http/request-context.ts';
@@ -13,23 +13,16 @@ const PUBLIC_ROUTES: ReadonlySet<string> = new Set(
   ROUTES.filter(({ access }) => access === 'public').map(({ path }) => routePath(path)),
 );
 
-/** Refusals written to the audit trail per minute: anybody can cause them, and the trail only grows. */
-const AUDITED_REFUSALS_PER_MINUTE_MAX = 60;
-const MINUTE_MS = 60_000;
-
 /** Runs before any byte of a body is read. */
 export class AuthGuard implements CanActivate {
   readonly #authenticator: Authenticator;
-  readonly #clients: Clients;
-  readonly #clock: Clock;
-  /** By address; see `#refuse`. */
+  readonly #trail: AuditTrail;
+  /** By address; see `#refusalOf`. */
   readonly #refusals: TokenBuckets;
-  #minute = { startedMs: Number.NEGATIVE_INFINITY, refusals: 0 };
 
-  constructor(authenticator: Authenticator, clients: Clients, clock: Clock, refusals: TokenBuckets) {
+  constructor(authenticator: Authenticator, trail: AuditTrail, refusals: TokenBuckets) {
     this.#authenticator = authenticator;
-    this.#clients = clients;
-    this.#clock = clock;
+    this.#trail = trail;
     this.#refusals = refusals;
   }
 
@@ -39,8 +32,10 @@ export class AuthGuard implements CanActivate {
     if (PUBLIC_ROUTES.has(routeOf(req))) return true;
     const identity = await this.#authenticator.identify(req);
     if (identity.kind === 'refused') {
-      await this.#auditRefusal(identity.keyId, contextOf(req).requestId);
-      this.#refuse(req, http.getResponse<Response>());
+      const refusal = this.#refusalOf(req, http.getResponse<Response>());
+      const { requestId } = contextOf(req);
+      await this.#trail.refused({ action: 'auth.refused', caller: null, keyId: identity.keyId, requestId }, refusal);
+      throw refusal;
     }
     contextOf(req).caller = identity.caller;
     return true;
@@ -50,19 +45,10 @@ export class AuthGuard implements CanActivate {
    * Whoever fails again and again is told to wait and loses the connection. The count is looked at only after the key:
    * behind a proxy everybody has one address, and nobody must be able to lock out a client that has a key.
    */
-  #refuse(req: Request, res: Response): never {
+  #refusalOf(req: Request, res: Response): ProblemError {
     const { isAllowed, retryAfterS } = this.#refusals.take(req.socket.remoteAddress ?? '');
-    if (isAllowed) throw new ProblemError('unauthorized', { headers: { 'WWW-Authenticate': 'Bearer' } });
+    if (isAllowed) return new ProblemError('unauthorized', { headers: { 'WWW-Authenticate': 'Bearer' } });
     res.shouldKeepAlive = false;
-    throw new ProblemError('rate_limited', { headers: { 'Retry-After': String(retryAfterS) } });
-  }
-
-  async #auditRefusal(keyId: string | null, requestId: string): Promise<void> {
-    const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#minute.startedMs >= MINUTE_MS) this.#minute = { startedMs: nowMs, refusals: 0 };
-    this.#minute.refusals += 1;
-    if (this.#minute.refusals > AUDITED_REFUSALS_PER_MINUTE_MAX) return;
-    const atMs = this.#clock.nowMs();
-    await this.#clients.audit({ atMs, clientId: null, keyId, action: 'auth.refused', jobId: null, requestId });
+    return new ProblemError('rate_limited', { headers: { 'Retry-After': String(retryAfterS) } });
   }
 }

@@ -62,6 +62,7 @@ export async function composeLocal(
       uploadBytesMax: config.uploadBytesMax,
       defaultModel,
       pools: { none: 'cpu', optional: config.hasGpu ? 'gpu' : 'cpu', required: 'gpu' },
+      retention: config.retention,
       keyless: config.isLoopback ? 'allowed' : 'refused',
     },
     clock: systemClock,

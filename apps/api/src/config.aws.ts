@@ -1,5 +1,5 @@
 import { environmentSentences, numberVariable, platformEnvSchema } from '@bpi/adapters-aws';
-import { LIMITS } from '@bpi/job-contract';
+import { keepsRecordLongest, LIMITS, RECORD_MUST_BE } from '@bpi/job-contract';
 import { z } from 'zod';
 import { ConfigError } from './config.ts';
 import { limitVariables } from './limits/limit-variables.ts';
@@ -32,7 +32,8 @@ const envSchema = platformEnvSchema
   .refine(({ START_DEADLINE_MS, TOTAL_DEADLINE_MS }) => START_DEADLINE_MS <= TOTAL_DEADLINE_MS, {
     path: ['START_DEADLINE_MS'],
     message: 'must not be longer than TOTAL_DEADLINE_MS',
-  });
+  })
+  .refine(keepsRecordLongest, { path: ['RETENTION_RECORD_DAYS'], message: RECORD_MUST_BE });
 
 export type AwsConfig = z.infer<typeof envSchema>;
 

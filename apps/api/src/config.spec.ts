@@ -1,3 +1,4 @@
+import { DEFAULT_RETENTION } from '@bpi/job-contract';
 import { describe, expect, it } from '@jest/globals';
 import { DEFAULT_SETTINGS } from './settings.ts';
 import { chooseDefaultModel, ConfigError, parseConfig } from './config.ts';
@@ -25,6 +26,7 @@ describe('parseConfig', () => {
       },
       metricsAt: null,
       hasGpu: false,
+      retention: DEFAULT_RETENTION,
     });
   });
 
@@ -73,13 +75,18 @@ describe('parseConfig', () => {
     ['GPU', 'yes'],
     ['DEFAULT_MODEL', 'No Name'],
     ['MODELS_DIRS', ':'],
+    ['RETENTION_INPUT_DAYS', 'week'],
+    ['RETENTION_RESULT_DAYS', '0'],
+    ['RETENTION_LOGS_DAYS', '-1'],
+    ['RETENTION_RECORD_DAYS', '36501'],
+    ['RETENTION_RECORD_DAYS', '29'],
   ])('says in one sentence what %s must be (%s), without its value', (name, value) => {
     expect.assertions(3);
     try {
       parseConfig({ [name]: value });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
-      expect(error.message).toMatch(new RegExp(`^${name} must be [^.]+\\.$`));
+      expect(error.message).toMatch(new RegExp(`^${name} must be (?:[^.]|\\.\\d)+\\.$`));
       expect(error.message).not.toContain(` ${value} `);
       expect(error.message.length).toBeLessThan(120);
     }

@@ -1,4 +1,11 @@
-import { LIMITS } from '@bpi/job-contract';
+import {
+  keepsRecordLongest,
+  LIMITS,
+  RECORD_MUST_BE,
+  retentionOf,
+  retentionVariables,
+  type Retention,
+} from '@bpi/job-contract';
 import { z } from 'zod';
 import { limitSettings, limitVariables } from './limits/limit-variables.ts';
 
@@ -9,25 +16,28 @@ function wholeNumber(name: string, range: { min: number; max: number; note?: str
 }
 
 /** Each variable with the sentence that a wrong value is answered with. Values are never repeated. */
-const envSchema = z.object({
-  HOST: z.string().default('127.0.0.1'),
-  PORT: wholeNumber('PORT', { min: 0, max: 65_535, note: ' (any free port)' }).default(8080),
-  DATA_DIR: z.string().default('./data'),
-  MODELS_DIRS: z.string().default('apps/models'),
-  DEFAULT_MODEL: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,47}$/, 'DEFAULT_MODEL must be the name of a model in the catalogue.')
-    .optional(),
-  LOCAL_SLOTS: wholeNumber('LOCAL_SLOTS', { min: 1, max: 64 }).default(1),
-  UPLOAD_BYTES_MAX: wholeNumber('UPLOAD_BYTES_MAX', { min: 1024, max: LIMITS.uploadBytesMax }).default(
-    LIMITS.uploadBytesMax,
-  ),
-  ...limitVariables((name, mustBe) => `${name} ${mustBe}.`),
-  /** Port of `/metrics`; 0 = none. */
-  METRICS_PORT: wholeNumber('METRICS_PORT', { min: 0, max: 65_535, note: ' (none)' }).default(0),
-  METRICS_HOST: z.string().default('127.0.0.1'),
-  GPU: z.enum(['0', '1'], 'GPU must be 0 or 1.').default('0'),
-});
+const envSchema = z
+  .object({
+    HOST: z.string().default('127.0.0.1'),
+    PORT: wholeNumber('PORT', { min: 0, max: 65_535, note: ' (any free port)' }).default(8080),
+    DATA_DIR: z.string().default('./data'),
+    MODELS_DIRS: z.string().default('apps/models'),
+    DEFAULT_MODEL: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,47}$/, 'DEFAULT_MODEL must be the name of a model in the catalogue.')
+      .optional(),
+    LOCAL_SLOTS: wholeNumber('LOCAL_SLOTS', { min: 1, max: 64 }).default(1),
+    UPLOAD_BYTES_MAX: wholeNumber('UPLOAD_BYTES_MAX', { min: 1024, max: LIMITS.uploadBytesMax }).default(
+      LIMITS.uploadBytesMax,
+    ),
+    ...limitVariables((name, mustBe) => `${name} ${mustBe}.`),
+    /** Port of `/metrics`; 0 = none. */
+    METRICS_PORT: wholeNumber('METRICS_PORT', { min: 0, max: 65_535, note: ' (none)' }).default(0),
+    METRICS_HOST: z.string().default('127.0.0.1'),
+    GPU: z.enum(['0', '1'], 'GPU must be 0 or 1.').default('0'),
+    ...retentionVariables((name, mustBe) => `${name} ${mustBe}.`),
+  })
+  .refine(keepsRecordLongest, `RETENTION_RECORD_DAYS ${RECORD_MUST_BE}.`);
 
 export type Config = {
   host: string;
@@ -43,6 +53,7 @@ export type Config = {
   /** Where `/metrics` is; null = nowhere. */
   metricsAt: { host: string; port: number } | null;
   hasGpu: boolean;
+  retention: Retention;
 };
 
 /** Settings that cannot work. The message has one sentence per wrong variable. */
@@ -70,6 +81,7 @@ export function parseConfig(env: Readonly<Record<string, string | undefined>>): 
     limits: limitSettings(data),
     metricsAt: metricsAtOf(data),
     hasGpu: data.GPU === '1',
+    retention: retentionOf(data),
   };
 }
 

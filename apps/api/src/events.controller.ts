@@ -1,13 +1,13 @@
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import type { JobRecord } from '@bpi/job-contract';
-import type { Clock, StoredJob } from '@bpi/jobs';
+import { isGone, type Clock, type StoredJob } from '@bpi/jobs';
 import { EventStream } from './events/event-stream.ts';
 import { isToldAll, NOTHING_TOLD, positionOf, type LifePosition } from './events/life-of.ts';
 import { clientGone } from './http/client-gone.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { callerOf, contextOf } from './http/request-context.ts';
 import type { Request, Response } from './http/types.ts';
-import { findOwnJob } from './job-lookup.ts';
+import { findOwnJob, type Moment } from './job-lookup.ts';
 import type { ApiPorts } from './ports.ts';
 import type { ApiSettings } from './settings.ts';
 import { CLOCK, PORTS, SETTINGS, WAITING } from './tokens.ts';
@@ -39,7 +39,7 @@ export class EventsController {
   async events(@Param('job_id') id: string, @Req() req: Request, @Res() res: Response): Promise<void> {
     if (this.#settings.events === 'not_offered') throw new ProblemError('events_not_offered');
     const { clientId } = callerOf(req);
-    const stored = await findOwnJob(this.#ports.store, id, clientId);
+    const stored = await findOwnJob(this.#ports.store, id, clientId, this.#now());
     const position = startOf(stored.job, req.headers['last-event-id']);
     if (isToldAll(position)) {
       // The one answer after which a browser's EventSource does not ask again.
@@ -60,11 +60,15 @@ export class EventsController {
     }
   }
 
+  #now(): Moment {
+    return { nowMs: this.#clock.nowMs(), deployment: this.#settings.retention };
+  }
+
   #stream(stored: StoredJob, position: LifePosition, res: Response): Promise<void> {
     const { jobId } = stored.job;
     const look = async (): Promise<StoredJob | null> => {
       const now = await this.#ports.store.get(jobId);
-      return now === null || now.job.deletion !== null ? null : now;
+      return now === null || isGone(now.job, this.#now()) ? null : now;
     };
     const parts = { settings: this.#settings, watch: this.#waiting.watch, clock: this.#clock, gone: clientGone(res) };
     return new EventStream({ ...parts, out: res, look }, position).tell(stored);

@@ -9,17 +9,19 @@ import {
   type Log,
   type StatusBody,
 } from '@bpi/job-contract';
-import { cancelJob, deleteJob, markOf, type Clock, type StoredJob } from '@bpi/jobs';
+import { cancelJob, deleteJob, isGone, markOf, type Clock, type StoredJob } from '@bpi/jobs';
+import type { AuditTrail } from './audit-trail.ts';
 import { clientGone } from './http/client-gone.ts';
 import { isNotModified } from './http/entity-tag.ts';
 import { ProblemError } from './http/problem-error.ts';
 import { callerOf, contextOf } from './http/request-context.ts';
 import type { Request, Response } from './http/types.ts';
-import { findOwnJob } from './job-lookup.ts';
+import { findOwnJob, type Moment } from './job-lookup.ts';
 import { parseQuery } from './parse-query.ts';
 import type { ApiPorts } from './ports.ts';
+import type { ApiSettings } from './settings.ts';
 import { statusBody } from './status-body.ts';
-import { CLOCK, LOG, PORTS, WAITING } from './tokens.ts';
+import { CLOCK, LOG, PORTS, SETTINGS, TRAIL, WAITING } from './tokens.ts';
 import type { Waiting } from './waiting/waiting.ts';
 
 /** When asking again may show something new. */
@@ -30,19 +32,25 @@ type Look = { jobId: JobId; mark: string; body: StatusBody; etag: string };
 @Controller()
 export class JobsController {
   readonly #ports: ApiPorts;
+  readonly #settings: ApiSettings;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #trail: AuditTrail;
   readonly #waiting: Waiting;
 
   constructor(
     @Inject(PORTS) ports: ApiPorts,
+    @Inject(SETTINGS) settings: ApiSettings,
     @Inject(CLOCK) clock: Clock,
     @Inject(LOG) log: Log,
+    @Inject(TRAIL) trail: AuditTrail,
     @Inject(WAITING) waiting: Waiting,
   ) {
     this.#ports = ports;
+    this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
+    this.#trail = trail;
     this.#waiting = waiting;
   }
 
@@ -84,37 +92,41 @@ export class JobsController {
   @Post('jobs/:job_id/cancel')
   @HttpCode(202)
   async cancel(@Param('job_id') id: string, @Req() req: Request): Promise<StatusBody> {
-    const caller = callerOf(req);
-    const nowMs = this.#clock.nowMs();
-    if (!isJobId(id)) throw new ProblemError('not_found');
-    const result = await cancelJob(this.#ports, { jobId: id, clientId: caller.clientId, nowMs });
-    if (result.kind === 'not_found') throw new ProblemError('not_found');
-    if (result.kind === 'gone') throw new ProblemError('gone');
-    if (result.kind === 'ended') throw new ProblemError('already_ended');
-    const { requestId } = contextOf(req);
-    await this.#ports.clients.audit({ atMs: nowMs, ...caller, action: 'cancel', jobId: id, requestId });
-    this.#log('job.cancel', { jobId: id, clientId: caller.clientId });
-    const stored = await this.#ports.store.get(id);
-    return this.#bodyOf(stored ?? { job: result.job, progress: null });
+    await this.#trail.act(req, 'cancel', id, () => this.#cancel(id, callerOf(req).clientId));
+    return this.#bodyOf(await findOwnJob(this.#ports.store, id, callerOf(req).clientId, this.#now()));
   }
 
   /** Cancels first if needed; the files go as soon as no task can write any more. */
   @Delete('jobs/:job_id')
   @HttpCode(202)
   async delete(@Param('job_id') id: string, @Req() req: Request): Promise<DeletionBody> {
-    const caller = callerOf(req);
-    const nowMs = this.#clock.nowMs();
+    return this.#trail.act(req, 'delete', id, () => this.#delete(id, callerOf(req).clientId));
+  }
+
+  async #cancel(id: string, clientId: string): Promise<void> {
+    const at = this.#now();
     if (!isJobId(id)) throw new ProblemError('not_found');
-    const result = await deleteJob(this.#ports, { jobId: id, clientId: caller.clientId, nowMs });
+    const result = await cancelJob(this.#ports, { jobId: id, clientId, nowMs: at.nowMs });
     if (result.kind === 'not_found') throw new ProblemError('not_found');
-    const { requestId } = contextOf(req);
-    await this.#ports.clients.audit({ atMs: nowMs, ...caller, action: 'delete', jobId: id, requestId });
-    this.#log('job.delete', { jobId: id, clientId: caller.clientId });
+    if (result.kind === 'gone' || isGone(result.job, at)) throw new ProblemError('gone');
+    if (result.kind === 'ended') throw new ProblemError('already_ended');
+    this.#log('job.cancel', { jobId: id, clientId });
+  }
+
+  async #delete(id: string, clientId: string): Promise<DeletionBody> {
+    if (!isJobId(id)) throw new ProblemError('not_found');
+    const result = await deleteJob(this.#ports, { jobId: id, clientId, nowMs: this.#clock.nowMs() });
+    if (result.kind === 'not_found') throw new ProblemError('not_found');
+    this.#log('job.delete', { jobId: id, clientId });
     return { job_id: id, deletion: 'requested' };
   }
 
+  #now(): Moment {
+    return { nowMs: this.#clock.nowMs(), deployment: this.#settings.retention };
+  }
+
   async #look(id: string, clientId: string): Promise<Look> {
-    const stored = await findOwnJob(this.#ports.store, id, clientId);
+    const stored = await findOwnJob(this.#ports.store, id, clientId, this.#now());
     const body = await this.#bodyOf(stored);
     // Over the whole body: what a job waits for can change without its record or its progress changing.
     const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)}"`;
@@ -124,6 +136,6 @@ export class JobsController {
   async #bodyOf(stored: StoredJob): Promise<StatusBody> {
     const { job } = stored;
     const room = job.phase === 'queued' ? await this.#ports.store.room(job.pool) : null;
-    return statusBody(stored, room, this.#clock.nowMs());
+    return statusBody(stored, room, this.#now());
   }
 }

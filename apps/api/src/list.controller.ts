@@ -1,21 +1,24 @@
 import { Controller, Get, Inject, Query, Req } from '@nestjs/common';
 import { listQuerySchema, type JobList, type ListQuery } from '@bpi/job-contract';
-import type { Clock, JobPage, ListAsk, Room } from '@bpi/jobs';
+import { isGone, type Clock, type JobPage, type ListAsk, type Room } from '@bpi/jobs';
 import { callerOf } from './http/request-context.ts';
 import type { Request } from './http/types.ts';
 import { cursorOf, positionOfCursor } from './list-cursor.ts';
 import { parseQuery } from './parse-query.ts';
 import type { ApiPorts } from './ports.ts';
+import type { ApiSettings } from './settings.ts';
 import { statusBody } from './status-body.ts';
-import { CLOCK, PORTS } from './tokens.ts';
+import { CLOCK, PORTS, SETTINGS } from './tokens.ts';
 
 @Controller()
 export class ListController {
   readonly #ports: ApiPorts;
+  readonly #settings: ApiSettings;
   readonly #clock: Clock;
 
-  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(CLOCK) clock: Clock) {
+  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(SETTINGS) settings: ApiSettings, @Inject(CLOCK) clock: Clock) {
     this.#ports = ports;
+    this.#settings = settings;
     this.#clock = clock;
   }
 
@@ -24,9 +27,11 @@ export class ListController {
     const ask = askOf(parseQuery(listQuerySchema, query), callerOf(req).clientId);
     const page = await this.#ports.store.list(ask);
     const rooms = await this.#roomsOf(page);
-    const nowMs = this.#clock.nowMs();
+    const at = { nowMs: this.#clock.nowMs(), deployment: this.#settings.retention };
+    // A record whose time is over is gone at once; a page may be short for it.
+    const shown = page.jobs.filter(({ job }) => !isGone(job, at));
     return {
-      jobs: page.jobs.map((stored) => statusBody(stored, rooms.get(stored.job.pool) ?? null, nowMs)),
+      jobs: shown.map((stored) => statusBody(stored, rooms.get(stored.job.pool) ?? null, at)),
       ...(page.next === null ? {} : { next_cursor: cursorOf(page.next) }),
     };
   }

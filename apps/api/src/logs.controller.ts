@@ -1,23 +1,34 @@
 import { Controller, Get, Inject, Param, Query, Req, Res } from '@nestjs/common';
 import { LIMITS, logsKey, logsQuerySchema } from '@bpi/job-contract';
-import { readText, type Clock } from '@bpi/jobs';
+import { isExpired, readText, type Clock } from '@bpi/jobs';
+import type { AuditTrail } from './audit-trail.ts';
 import { ProblemError } from './http/problem-error.ts';
-import { callerOf, contextOf } from './http/request-context.ts';
+import { callerOf } from './http/request-context.ts';
 import type { Request, Response } from './http/types.ts';
 import { findOwnJob } from './job-lookup.ts';
 import { parseQuery } from './parse-query.ts';
 import type { ApiPorts } from './ports.ts';
-import { CLOCK, PORTS } from './tokens.ts';
+import type { ApiSettings } from './settings.ts';
+import { CLOCK, PORTS, SETTINGS, TRAIL } from './tokens.ts';
 
 /** What a model printed. It may quote the client's prompts: for the job's owner only, and never for a log of ours. */
 @Controller()
 export class LogsController {
   readonly #ports: ApiPorts;
+  readonly #settings: ApiSettings;
   readonly #clock: Clock;
+  readonly #trail: AuditTrail;
 
-  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(CLOCK) clock: Clock) {
+  constructor(
+    @Inject(PORTS) ports: ApiPorts,
+    @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(TRAIL) trail: AuditTrail,
+  ) {
     this.#ports = ports;
+    this.#settings = settings;
     this.#clock = clock;
+    this.#trail = trail;
   }
 
   /** Of the newest attempt unless another is asked for; there is none before that attempt's model ended. */
@@ -28,21 +39,26 @@ export class LogsController {
     @Req() req: Request,
     @Res() res: Response,
   ): Promise<void> {
-    const caller = callerOf(req);
-    const { job } = await findOwnJob(this.#ports.store, id, caller.clientId);
+    await this.#trail.act(req, 'logs.read', id, async (done) => {
+      const body = await this.#read(id, query, callerOf(req).clientId);
+      await done();
+      res.setHeader('Content-Type', 'text/plain; charset=utf-8');
+      res.setHeader('Content-Length', body.length);
+      res.end(req.method === 'HEAD' ? undefined : body);
+    });
+  }
+
+  async #read(id: string, query: unknown, clientId: string): Promise<Buffer> {
+    const at = { nowMs: this.#clock.nowMs(), deployment: this.#settings.retention };
+    const { job } = await findOwnJob(this.#ports.store, id, clientId, at);
     const { attempt = job.attempt?.epoch, tail } = parseQuery(logsQuerySchema, query);
+    if (isExpired(job, 'logs', at)) throw new ProblemError('gone');
     const text =
       attempt === undefined
         ? null
         : await readText(this.#ports.objects, logsKey(job.jobId, attempt), LIMITS.modelLogBytesMax);
     if (text === null) throw new ProblemError('not_found');
-    const { requestId } = contextOf(req);
-    const atMs = this.#clock.nowMs();
-    await this.#ports.clients.audit({ atMs, ...caller, action: 'logs.read', jobId: job.jobId, requestId });
-    const body = Buffer.from(tail === undefined ? text : lastLines(text, tail));
-    res.setHeader('Content-Type', 'text/plain; charset=utf-8');
-    res.setHeader('Content-Length', body.length);
-    res.end(req.method === 'HEAD' ? undefined : body);
+    return Buffer.from(tail === undefined ? text : lastLines(text, tail));
   }
 }
 

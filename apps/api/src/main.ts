@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DynamoClients, DynamoJobStore, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
-import { createLog, errorFields, withMetrics, withTaps } from '@bpi/job-contract';
+import { createLog, errorFields, retentionOf, withMetrics, withTaps } from '@bpi/job-contract';
 import { Catalogue, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
 import { chooseDefaultModel, metricsAtOf } from './config.ts';
@@ -65,6 +65,7 @@ async function main(): Promise<void> {
         pools: { none: firstPool, optional: firstPool, required: firstPool },
         startDeadlineMs: config.START_DEADLINE_MS,
         totalDeadlineMs: config.TOTAL_DEADLINE_MS,
+        retention: retentionOf(config),
       },
       clock: systemClock,
       log,

@@ -12,21 +12,29 @@ import {
   type Metadata,
   type ResultBody,
 } from '@bpi/job-contract';
-import { ObjectNotFound, readText, type ByteRange, type Clock } from '@bpi/jobs';
+import { expiryOf, ObjectNotFound, readText, type ByteRange, type Clock } from '@bpi/jobs';
+import type { AuditTrail } from './audit-trail.ts';
 import { parseRange } from './http/byte-range.ts';
 import { isNotModified } from './http/entity-tag.ts';
 import { ProblemError } from './http/problem-error.ts';
-import { callerOf, contextOf } from './http/request-context.ts';
+import { callerOf } from './http/request-context.ts';
 import type { Request, Response } from './http/types.ts';
 import { findOwnJob } from './job-lookup.ts';
 import type { ApiPorts } from './ports.ts';
 import type { ApiSettings } from './settings.ts';
-import { jobErrorOf } from './status-body.ts';
-import { CLOCK, PORTS, SETTINGS } from './tokens.ts';
+import { isoTime, jobErrorOf } from './status-body.ts';
+import { CLOCK, PORTS, SETTINGS, TRAIL } from './tokens.ts';
 
 const JSON_TYPE = 'application/json';
 const BYTES_TYPE = 'application/octet-stream';
 const RETRY_AFTER_S = '1';
+
+/** As short as a signed link may be. */
+const LINK_TTL_MS_MIN = 1_000;
+
+type Found = { job: JobRecord; manifest: ManifestEntry[]; expiresAtMs: number };
+/** `done` before the first byte: what was read is in the trail then. */
+type Exchange = { req: Request; res: Response; done: () => Promise<void> };
 
 /** Results come from the record's manifest: the projection under `output/` may be older, or on its way. */
 @Controller()
@@ -34,35 +42,33 @@ export class ResultsController {
   readonly #ports: ApiPorts;
   readonly #settings: ApiSettings;
   readonly #clock: Clock;
+  readonly #trail: AuditTrail;
 
-  constructor(@Inject(PORTS) ports: ApiPorts, @Inject(SETTINGS) settings: ApiSettings, @Inject(CLOCK) clock: Clock) {
+  constructor(
+    @Inject(PORTS) ports: ApiPorts,
+    @Inject(SETTINGS) settings: ApiSettings,
+    @Inject(CLOCK) clock: Clock,
+    @Inject(TRAIL) trail: AuditTrail,
+  ) {
     this.#ports = ports;
     this.#settings = settings;
     this.#clock = clock;
+    this.#trail = trail;
   }
 
   @Get('result/:job_id')
   async result(@Param('job_id') id: string, @Req() req: Request, @Res() res: Response): Promise<void> {
-    const { job, manifest } = await this.#findResult(id, req);
-    res.setHeader('Vary', 'Accept');
-    if (req.accepts([JSON_TYPE, BYTES_TYPE]) === BYTES_TYPE) {
-      await this.#send(req, res, { job, entry: entryOf(manifest, 'pred_mask.npz') });
-      return;
-    }
-    await this.#audit(req, job);
-    const body: ResultBody = {
-      job_id: job.jobId,
-      status: 'completed',
-      artifacts: manifest.map(({ name, bytes, sha256 }) => ({
-        name,
-        url: `/result/${job.jobId}/${name}`,
-        bytes,
-        sha256,
-        media_type: ARTIFACTS[name].mediaType,
-      })),
-      metadata: await this.#readMetadata(entryOf(manifest, 'metadata.json')),
-    };
-    res.json(body);
+    await this.#trail.act(req, 'result.read', id, async (done) => {
+      const found = await this.#findResult(id, req);
+      res.setHeader('Vary', 'Accept');
+      if (req.accepts([JSON_TYPE, BYTES_TYPE]) === BYTES_TYPE) {
+        await this.#send({ req, res, done }, entryOf(found.manifest, 'pred_mask.npz'), found.expiresAtMs);
+        return;
+      }
+      const body = await this.#describe(found);
+      await done();
+      res.json(body);
+    });
   }
 
   @Get('result/:job_id/:artifact')
@@ -72,16 +78,40 @@ export class ResultsController {
     @Req() req: Request,
     @Res() res: Response,
   ): Promise<void> {
-    if (!isArtifactName(name)) throw new ProblemError('not_found');
-    const { job, manifest } = await this.#findResult(id, req);
-    await this.#send(req, res, { job, entry: entryOf(manifest, name) });
+    await this.#trail.act(req, 'result.read', id, async (done) => {
+      if (!isArtifactName(name)) throw new ProblemError('not_found');
+      const { manifest, expiresAtMs } = await this.#findResult(id, req);
+      await this.#send({ req, res, done }, entryOf(manifest, name), expiresAtMs);
+    });
   }
 
-  async #findResult(id: string, req: Request): Promise<{ job: JobRecord; manifest: ManifestEntry[] }> {
-    const { job } = await findOwnJob(this.#ports.store, id, callerOf(req).clientId);
+  /** By the clock: a result that is past its time is not shown, whether its files are still there or not. */
+  async #findResult(id: string, req: Request): Promise<Found> {
+    const at = { nowMs: this.#clock.nowMs(), deployment: this.#settings.retention };
+    const { job } = await findOwnJob(this.#ports.store, id, callerOf(req).clientId, at);
     if (job.error !== null) throw new ProblemError('job_failed', { jobError: jobErrorOf(job.error) });
-    if (job.result === null) throw new ProblemError('not_ready', { headers: { 'Retry-After': RETRY_AFTER_S } });
-    return { job, manifest: job.result.manifest };
+    const expiry = expiryOf(job, at.deployment);
+    if (job.result === null || expiry === null) {
+      throw new ProblemError('not_ready', { headers: { 'Retry-After': RETRY_AFTER_S } });
+    }
+    if (at.nowMs >= expiry.result) throw new ProblemError('gone');
+    return { job, manifest: job.result.manifest, expiresAtMs: expiry.result };
+  }
+
+  async #describe({ job, manifest, expiresAtMs }: Found): Promise<ResultBody> {
+    return {
+      job_id: job.jobId,
+      status: 'completed',
+      artifacts: manifest.map(({ name, bytes, sha256 }) => ({
+        name,
+        url: `/result/${job.jobId}/${name}`,
+        bytes,
+        sha256,
+        media_type: ARTIFACTS[name].mediaType,
+      })),
+      expires_at: isoTime(expiresAtMs),
+      metadata: await this.#readMetadata(entryOf(manifest, 'metadata.json')),
+    };
   }
 
   async #readMetadata(entry: ManifestEntry): Promise<Metadata> {
@@ -91,17 +121,11 @@ export class ResultsController {
     return storedMetadataSchema.parse(JSON.parse(text));
   }
 
-  async #audit(req: Request, job: JobRecord): Promise<void> {
-    const { requestId } = contextOf(req);
-    const atMs = this.#clock.nowMs();
-    await this.#ports.clients.audit({ atMs, ...callerOf(req), action: 'result.read', jobId: job.jobId, requestId });
-  }
-
-  async #send(req: Request, res: Response, { job, entry }: { job: JobRecord; entry: ManifestEntry }): Promise<void> {
-    await this.#audit(req, job);
+  async #send({ req, res, done }: Exchange, entry: ManifestEntry, expiresAtMs: number): Promise<void> {
     // A link is signed for one method: HEAD is answered from the manifest.
-    const signed = req.method === 'HEAD' ? null : await this.#sign(entry);
+    const signed = req.method === 'HEAD' ? null : await this.#sign(entry, expiresAtMs);
     if (signed !== null) {
+      await done();
       res.status(303).setHeader('Location', signed).end();
       return;
     }
@@ -110,15 +134,19 @@ export class ResultsController {
     res.setHeader('Cache-Control', 'private, no-cache');
     res.setHeader('ETag', etag);
     if (isNotModified(req.headers['if-none-match'], etag)) {
+      await done();
       res.status(304).end();
       return;
     }
-    await this.#sendBytes(req, res, { entry, etag });
+    await this.#sendBytes({ req, res, done }, { entry, etag });
   }
 
-  #sign({ key, name }: ManifestEntry): Promise<string | null> {
+  /** A link ends with what it leads to. */
+  #sign({ key, name }: ManifestEntry, expiresAtMs: number): Promise<string | null> {
     const { mediaType } = ARTIFACTS[name];
-    return this.#ports.objects.signDownload(key, { fileName: name, mediaType, ttlMs: this.#settings.resultLinkTtlMs });
+    const leftMs = Math.max(LINK_TTL_MS_MIN, expiresAtMs - this.#clock.nowMs());
+    const ttlMs = Math.min(this.#settings.resultLinkTtlMs, leftMs);
+    return this.#ports.objects.signDownload(key, { fileName: name, mediaType, ttlMs });
   }
 
   /** The record outlives its objects: they may have been deleted since it was read, or have expired. */
@@ -131,7 +159,7 @@ export class ResultsController {
     }
   }
 
-  async #sendBytes(req: Request, res: Response, found: { entry: ManifestEntry; etag: string }): Promise<void> {
+  async #sendBytes({ req, res, done }: Exchange, found: { entry: ManifestEntry; etag: string }): Promise<void> {
     const { entry, etag } = found;
     const ifRange = req.headers['if-range'];
     const isRanged = req.method === 'GET' && (ifRange === undefined || ifRange === etag);
@@ -142,6 +170,12 @@ export class ResultsController {
     const range = answer.kind === 'part' ? answer.range : null;
     // Opened before the first header: a missing object is then a whole answer of its own.
     const body = req.method === 'HEAD' ? null : await this.#open(entry, range);
+    try {
+      await done();
+    } catch (error) {
+      body?.destroy();
+      throw error;
+    }
     res.setHeader('Accept-Ranges', 'bytes');
     res.setHeader('Content-Type', ARTIFACTS[entry.name].mediaType);
     res.setHeader('Content-Disposition', `attachment; filename="${entry.name}"`);

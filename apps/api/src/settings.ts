@@ -1,4 +1,4 @@
-import { LIMITS, type ModelManifest } from '@bpi/job-contract';
+import { DEFAULT_RETENTION, LIMITS, type ModelManifest, type Retention } from '@bpi/job-contract';
 import type { ServerTimes } from './http/api-server.ts';
 import type { RatePolicies } from './limits/rate-limits.ts';
 import type { RatePolicy } from './limits/token-buckets.ts';
@@ -53,6 +53,8 @@ export type ApiSettings = Bounds & {
   streamLifeMs: number;
   streamHeartbeatMs: number;
   streamBufferBytesMax: number;
+  /** What every new job is promised; also holds for jobs of releases that promised nothing. */
+  retention: Retention;
   /** Requests without a key are the client `local` as long as no key was ever made; only on a loopback address. */
   keyless: 'allowed' | 'refused';
   shutdownMs: number;
@@ -96,6 +98,7 @@ export const DEFAULT_SETTINGS: ApiSettings = {
   streamLifeMs: 15 * minute,
   streamHeartbeatMs: 15 * second,
   streamBufferBytesMax: 128 * KiB,
+  retention: DEFAULT_RETENTION,
   keyless: 'refused',
   shutdownMs: 30 * second,
   requestTimeoutMs: 30 * minute,

@@ -3,6 +3,7 @@ import { NestFactory } from '@nestjs/core';
 import { errorFields, type Log } from '@bpi/job-contract';
 import type { Catalogue, Clock } from '@bpi/jobs';
 import { AppModule } from './app.module.ts';
+import { AuditTrail } from './audit-trail.ts';
 import { AuthGuard } from './auth.guard.ts';
 import { Authenticator } from './authenticator.ts';
 import { readPages } from './docs/pages.ts';
@@ -69,18 +70,19 @@ export async function startApi(options: ApiOptions, listen: { host: string; port
     queueMax: settings.checkQueueMax,
     timeoutMs: settings.checkTimeoutMs,
   });
-  const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log });
+  const trail = new AuditTrail(ports, clock);
+  const intake = new Intake({ ports, catalogue, settings, scratch, checks, clock, log, trail });
   const waiting = makeWaiting({ store: ports.store, settings, clock, log });
   const readiness = [...options.readiness, ...ownReadiness(ports, room)];
   const app = await NestFactory.create(
-    AppModule.of({ ports, catalogue, settings, clock, log, intake, waiting, readiness, pages }),
+    AppModule.of({ ports, catalogue, settings, clock, log, intake, trail, waiting, readiness, pages }),
     new ApiServerAdapter(settings),
     { logger: false, bodyParser: false, abortOnError: false },
   );
   app.use(observeRequests(log, clock));
   const refusals = new TokenBuckets(settings.refusals, settings.rateBucketsMax, clock);
   app.useGlobalGuards(
-    new AuthGuard(new Authenticator(ports.clients, settings.keyless), ports.clients, clock, refusals),
+    new AuthGuard(new Authenticator(ports.clients, settings.keyless), trail, refusals),
     new RateGuard(new RateLimits(settings.rates, settings.rateBucketsMax, clock)),
   );
   app.useGlobalFilters(new ProblemFilter(log));

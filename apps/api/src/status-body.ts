@@ -3,18 +3,21 @@ import {
   holdsSlot,
   statusOf,
   type JobRecord,
+  type Retention,
   type StatusBody,
   type WaitingFor,
 } from '@bpi/job-contract';
-import type { Room, StoredJob } from '@bpi/jobs';
+import { expiryOf, type Room, type StoredJob } from '@bpi/jobs';
+import type { Moment } from './job-lookup.ts';
 
 /**
  * What a client is told about its job. Pure.
  *
  * @param room of the job's pool; only a queued job's answer depends on it.
  */
-export function statusBody({ job, progress }: StoredJob, room: Room | null, nowMs: number): StatusBody {
-  const waitingFor = waitingForOf(job, room, nowMs);
+export function statusBody({ job, progress }: StoredJob, room: Room | null, at: Moment): StatusBody {
+  const waitingFor = waitingForOf(job, room, at.nowMs);
+  const expiresAt = expiresAtOf(job, at.deployment);
   const isShown = progress !== null && holdsSlot(job.phase);
   return {
     job_id: job.jobId,
@@ -30,12 +33,24 @@ export function statusBody({ job, progress }: StoredJob, room: Room | null, nowM
     created_at: isoTime(job.createdAtMs),
     ...(job.firstRunningAtMs === null ? {} : { started_at: isoTime(job.firstRunningAtMs) }),
     ...(job.endedAtMs === null ? {} : { ended_at: isoTime(job.endedAtMs) }),
+    ...(expiresAt === null ? {} : { expires_at: expiresAt }),
     ...(job.error === null ? {} : { error: jobErrorOf(job.error) }),
   };
 }
 
 export function jobErrorOf(error: NonNullable<JobRecord['error']>): NonNullable<StatusBody['error']> {
   return { code: error.code, fault: error.fault, message: FAILURE_MESSAGES[error.code] };
+}
+
+function expiresAtOf(job: JobRecord, deployment: Retention): NonNullable<StatusBody['expires_at']> | null {
+  const expiry = expiryOf(job, deployment);
+  if (expiry === null) return null;
+  return {
+    input: isoTime(expiry.input),
+    ...(job.result === null ? {} : { result: isoTime(expiry.result) }),
+    logs: isoTime(expiry.logs),
+    record: isoTime(expiry.record),
+  };
 }
 
 function endedAttemptOf(ended: JobRecord['endedAttempts'][number]): NonNullable<StatusBody['ended_attempts']>[number] {
@@ -55,6 +70,6 @@ function waitingForOf(job: JobRecord, room: Room | null, nowMs: number): Waiting
   return room?.free === 0 ? 'slot' : 'worker';
 }
 
-function isoTime(ms: number): string {
+export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }

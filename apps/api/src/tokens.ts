@@ -7,4 +7,5 @@ export const LOG = Symbol('log');
 export const INTAKE = Symbol('intake');
 export const WAITING = Symbol('waiting');
 export const PAGES = Symbol('pages');
+export const TRAIL = Symbol('trail');
 export const READINESS = Symbol('readiness');

@@ -44,6 +44,11 @@ export class StoppableObjects implements ObjectStore {
     return this.#objects.copy(from, to);
   }
 
+  async delete(keys: readonly string[]): Promise<void> {
+    this.#signal.throwIfAborted();
+    return this.#objects.delete(keys);
+  }
+
   async deletePrefix(prefix: string): Promise<void> {
     this.#signal.throwIfAborted();
     return this.#objects.deletePrefix(prefix);

@@ -50,6 +50,7 @@ function unbound(objects: Bench['context']['objects']): Bench['context']['object
     head: (key) => objects.head(key),
     list: (prefix) => objects.list(prefix),
     copy: (from, to) => objects.copy(from, to),
+    delete: (keys) => objects.delete(keys),
     deletePrefix: (prefix) => objects.deletePrefix(prefix),
     signDownload: (...given) => objects.signDownload(...given),
   };

@@ -1,4 +1,5 @@
 import { environmentSentences, numberVariable, platformEnvSchema, textVariable } from '@bpi/adapters-aws';
+import { keepsRecordLongest, RECORD_MUST_BE } from '@bpi/job-contract';
 import { AWS_POLICY, assertPolicy, type JobPolicy } from '@bpi/jobs';
 import { z } from 'zod';
 import { AWS_FULL_REDELIVER_MS } from './dispatch-loop.ts';
@@ -45,25 +46,27 @@ function json<T>(schema: z.ZodType<T>, sentence: string): z.ZodType<T> {
   });
 }
 
-const envSchema = platformEnvSchema.extend({
-  CLUSTER: textVariable(/^arn:[^:]+:ecs:[^:]+:\d{12}:cluster\/.+$/, 'must be the ARN of the ECS cluster'),
-  TASK_EVENTS_QUEUE_URL: z.url('must be the URL of the task-events queue'),
-  /** `model@version` → ARN of a task definition's revision. */
-  TASK_DEFINITIONS: json(definitionsSchema, DEFINITIONS_SENTENCE),
-  /** Times and budgets that differ from AWS_POLICY. */
-  POLICY: json(
-    policySchema,
-    'must be JSON with times of the job policy, such as {"placementTimeoutMs":600000}',
-  ).optional(),
-  HEALTH_PORT: numberVariable(0, 65_535).default(8081),
-  SWEEP_INTERVAL_MS: numberVariable(100, 3_600_000).default(15_000),
-  /** A job in flight that no event told of is looked at this often; the sweep looks too. */
-  LOOK_AGAIN_MS: numberVariable(100, 3_600_000).default(60_000),
-  /** How long the message of a job rests that waits for a slot (the worker remembers it meanwhile). */
-  FULL_REDELIVER_MS: numberVariable(1_000, 12 * 3_600_000).default(AWS_FULL_REDELIVER_MS),
-  /** How long a wake-up may take to claim and launch before another worker gets it. */
-  DISPATCH_VISIBILITY_MS: numberVariable(1_000, 600_000).default(90_000),
-});
+const envSchema = platformEnvSchema
+  .extend({
+    CLUSTER: textVariable(/^arn:[^:]+:ecs:[^:]+:\d{12}:cluster\/.+$/, 'must be the ARN of the ECS cluster'),
+    TASK_EVENTS_QUEUE_URL: z.url('must be the URL of the task-events queue'),
+    /** `model@version` → ARN of a task definition's revision. */
+    TASK_DEFINITIONS: json(definitionsSchema, DEFINITIONS_SENTENCE),
+    /** Times and budgets that differ from AWS_POLICY. */
+    POLICY: json(
+      policySchema,
+      'must be JSON with times of the job policy, such as {"placementTimeoutMs":600000}',
+    ).optional(),
+    HEALTH_PORT: numberVariable(0, 65_535).default(8081),
+    SWEEP_INTERVAL_MS: numberVariable(100, 3_600_000).default(15_000),
+    /** A job in flight that no event told of is looked at this often; the sweep looks too. */
+    LOOK_AGAIN_MS: numberVariable(100, 3_600_000).default(60_000),
+    /** How long the message of a job rests that waits for a slot (the worker remembers it meanwhile). */
+    FULL_REDELIVER_MS: numberVariable(1_000, 12 * 3_600_000).default(AWS_FULL_REDELIVER_MS),
+    /** How long a wake-up may take to claim and launch before another worker gets it. */
+    DISPATCH_VISIBILITY_MS: numberVariable(1_000, 600_000).default(90_000),
+  })
+  .refine(keepsRecordLongest, { path: ['RETENTION_RECORD_DAYS'], message: RECORD_MUST_BE });
 
 /** Every variable that is read; the infrastructure sets these and no others. */
 export const AWS_VARIABLES: readonly string[] = Object.keys(envSchema.shape);

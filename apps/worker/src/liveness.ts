@@ -1,7 +1,7 @@
 import type { Log } from '@bpi/job-contract';
 import type { Clock } from '@bpi/jobs';
 
-export type LoopName = 'dispatch' | 'waiting' | 'events' | 'sweep' | 'clean';
+export type LoopName = 'dispatch' | 'waiting' | 'events' | 'sweep' | 'clean' | 'expiry';
 
 /** Longer than any call with all its repeats, a long poll, or one step of a job: a loop this long at one thing hangs. */
 export const WORK_MS_MAX = 10 * 60 * 1_000;

@@ -6,11 +6,12 @@ import {
   FsObjectStore,
   openPlatformDatabase,
   platformLabelOf,
+  SqliteClients,
   SqliteJobQueue,
   SqliteJobStore,
 } from '@bpi/adapters-local';
 import { createLog, errorFields, LIMITS, withTaps } from '@bpi/job-contract';
-import { type AdvanceContext, assertPolicy, Catalogue, LOCAL_POLICY, systemClock } from '@bpi/jobs';
+import { type AdvanceContext, assertPolicy, Catalogue, type Clients, LOCAL_POLICY, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
 import Dockerode from 'dockerode';
 import { parseConfig, type WorkerConfig } from './config.ts';
@@ -64,10 +65,9 @@ async function main(): Promise<void> {
   const told = { isLive, ready, metrics: () => metrics.render() };
   const health = config.healthPort === 0 ? null : await startHealth(config.healthPort, told);
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker(
-    { context, liveness, signal: stop.signal, timers: systemTimers },
-    settingsOf(config, objects, poolsOf(catalogue)),
-  );
+  const trail = new SqliteClients(database);
+  const settings = settingsOf(config, { objects, trail }, poolsOf(catalogue));
+  await runWorker({ context, liveness, signal: stop.signal, timers: systemTimers }, settings);
   health?.close();
   await runner.close();
   database.close();
@@ -113,7 +113,11 @@ function poolsOf(catalogue: Catalogue): readonly string[] {
   return POOLS.filter((pool) => gpus.some((gpu) => (pool === 'gpu' ? gpu !== 'none' : gpu !== 'required')));
 }
 
-function settingsOf(config: WorkerConfig, objects: FsObjectStore, pools: readonly string[]): WorkerSettings {
+function settingsOf(
+  config: WorkerConfig,
+  { objects, trail }: { objects: FsObjectStore; trail: Clients },
+  pools: readonly string[],
+): WorkerSettings {
   return {
     dispatch: {
       pools,
@@ -132,6 +136,7 @@ function settingsOf(config: WorkerConfig, objects: FsObjectStore, pools: readonl
         await objects.sweepTemp(systemClock.nowMs());
       },
     },
+    expiry: { clients: trail, retention: config.retention, passIntervalMs: 60_000, roundIntervalMs: 1_000 },
   };
 }
 

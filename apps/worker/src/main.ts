@@ -1,8 +1,15 @@
 /** The worker on AWS: DynamoDB, SQS, S3, and one ECS task per job. Credentials come from the task's role. */
 import { tmpdir } from 'node:os';
-import { DynamoJobStore, EcsTaskRunner, openAwsClients, S3ObjectStore, SqsJobQueue } from '@bpi/adapters-aws';
-import { createLog, errorFields, withMetrics, withTaps } from '@bpi/job-contract';
-import { systemClock, type AdvanceContext } from '@bpi/jobs';
+import {
+  DynamoClients,
+  DynamoJobStore,
+  EcsTaskRunner,
+  openAwsClients,
+  S3ObjectStore,
+  SqsJobQueue,
+} from '@bpi/adapters-aws';
+import { createLog, errorFields, retentionOf, withMetrics, withTaps } from '@bpi/job-contract';
+import { systemClock, type AdvanceContext, type Clients } from '@bpi/jobs';
 import { parseAwsConfig, type AwsWorkerConfig } from './config.aws.ts';
 import { startHealth } from './health.ts';
 import { Liveness } from './liveness.ts';
@@ -60,13 +67,14 @@ async function main(): Promise<void> {
   const told = { isLive, ready, metrics: () => metrics.render() };
   const health = config.HEALTH_PORT === 0 ? null : await startHealth(config.HEALTH_PORT, told);
   log('service.started', { service: 'worker', pid: process.pid });
-  await runWorker({ context, liveness, signal: stop.signal, timers: systemTimers }, settingsOf(config, context));
+  const trail = new DynamoClients(clients.dynamo, { tableName: config.JOBS_TABLE });
+  await runWorker({ context, liveness, signal: stop.signal, timers: systemTimers }, settingsOf(config, context, trail));
   health?.close();
   clients.destroy();
   log('service.stopped', { service: 'worker' });
 }
 
-function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSettings {
+function settingsOf(config: AwsWorkerConfig, context: AdvanceContext, trail: Clients): WorkerSettings {
   const pools = config.POOLS.map(([name]) => name);
   return {
     dispatch: {
@@ -89,6 +97,7 @@ function settingsOf(config: AwsWorkerConfig, context: AdvanceContext): WorkerSet
       },
     },
     clean: { passIntervalMs: 60 * 60 * 1_000, roundIntervalMs: 5_000, cleanBackend: async () => {} },
+    expiry: { clients: trail, retention: retentionOf(config), passIntervalMs: 60_000, roundIntervalMs: 1_000 },
   };
 }
 

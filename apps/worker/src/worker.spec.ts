@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { DEFAULT_RETENTION } from '@bpi/job-contract';
 import { bound, makeBench, until, type Bench } from './testing/worker-bench.ts';
 import { runWorker, type WorkerSettings } from './worker.ts';
 
@@ -16,6 +17,12 @@ const SETTINGS: WorkerSettings = {
   watch: { followUpMs: 1, lookAgainMs: LONG_MS },
   sweep: { intervalMs: 1 },
   clean: { passIntervalMs: LONG_MS, roundIntervalMs: 1, cleanBackend: async () => {} },
+  expiry: {
+    clients: { audit: async () => {} },
+    retention: DEFAULT_RETENTION,
+    passIntervalMs: LONG_MS,
+    roundIntervalMs: 1,
+  },
 };
 
 let bench: Bench;

@@ -1,6 +1,7 @@
 import { cleanLoop, type CleanSettings } from './clean-loop.ts';
 import { dispatchLoop, type DispatchSettings } from './dispatch-loop.ts';
 import { eventLoop } from './event-loop.ts';
+import { expiryLoop, type ExpirySettings } from './expiry-loop.ts';
 import { JobWatch, type WatchSettings } from './job-watch.ts';
 import type { LoopTools } from './loop.ts';
 import { Notifier } from './notifier.ts';
@@ -11,6 +12,7 @@ export type WorkerSettings = {
   watch: WatchSettings;
   sweep: SweepSettings;
   clean: CleanSettings;
+  expiry: ExpirySettings;
 };
 
 /** The loops around `advance`. Resolves when the signal ended them and every step under way is finished. */
@@ -24,6 +26,7 @@ export async function runWorker(tools: LoopTools, settings: WorkerSettings): Pro
     eventLoop(tools, watch),
     sweepLoop(tools, settings.sweep),
     cleanLoop(tools, settings.clean),
+    expiryLoop(tools, settings.expiry),
   ]);
   await watch.close();
 }

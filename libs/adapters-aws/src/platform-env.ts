@@ -1,4 +1,4 @@
-import { METRICS_NAMESPACE } from '@bpi/job-contract';
+import { METRICS_NAMESPACE, retentionVariables } from '@bpi/job-contract';
 import { z } from 'zod';
 
 /** A text variable. The sentence says what it must be, whatever is wrong with it. */
@@ -46,6 +46,8 @@ export const platformEnvSchema = z.object({
     /^[A-Za-z0-9./_-]{1,255}$/,
     'must be a namespace such as BiomedParseInference/dev',
   ).default(METRICS_NAMESPACE),
+  /** How long things are kept: what the API promises, and the worker and the bucket hold. */
+  ...retentionVariables(),
 });
 
 /** One sentence per variable that is missing or wrong; values are never repeated. */

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { link, mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, rmdir, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { isObjectKey, isObjectPrefix, JOBS_PREFIX } from '@bpi/job-contract';
@@ -92,6 +92,21 @@ export class FsObjectStore implements ObjectStore {
     } finally {
       await rm(temporary, { force: true }); // rename of two links to one file leaves both: the name must go here
     }
+  }
+
+  /** The folders stay, empty or not: somebody may be about to put something there. */
+  async delete(keys: readonly string[]): Promise<void> {
+    const paths = keys.map((key) => this.#pathOf(key));
+    const changed = new Set<string>();
+    for (const path of paths) {
+      try {
+        await unlink(path);
+        changed.add(dirname(path));
+      } catch (error) {
+        if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EISDIR')) throw error;
+      }
+    }
+    for (const folder of changed) await syncFolder(folder);
   }
 
   /**

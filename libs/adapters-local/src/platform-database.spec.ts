@@ -124,6 +124,33 @@ describe('platform database', () => {
     ]);
   });
 
+  it('finds the ended jobs of an older schema, so that they are given their times', () => {
+    const raw = openedBefore(5);
+    const put = raw.prepare(`
+      INSERT INTO jobs (job_id, client_id, created_at_ms, pool, phase, epoch, version, active, record)
+      VALUES (?, 'c', 1, 'cpu', ?, 0, 1, ?, ?)`);
+    const record = { endedAtMs: 7, deletion: null };
+    put.run('ended', 'failed', 0, JSON.stringify(record));
+    put.run('of-the-release-before-deletions', 'completed', 0, JSON.stringify({ endedAtMs: 8 }));
+    put.run('running', 'running', 1, JSON.stringify({ endedAtMs: null }));
+    put.run('to-be-shown', 'completed', 1, JSON.stringify(record));
+    put.run('tombstone', 'failed', 0, JSON.stringify({ ...record, deletion: { doneAtMs: 1 } }));
+    put.run('unreadable', 'failed', 0, 'torn {');
+    raw.exec("INSERT INTO audit_events (at_ms, action) VALUES (1, 'submit')");
+    raw.close();
+    database = openPlatformDatabase(path);
+    expect(
+      database.sql('SELECT job_id, due_at_ms FROM jobs WHERE due_at_ms IS NOT NULL ORDER BY job_id').all(),
+    ).toEqual([
+      { job_id: 'ended', due_at_ms: 7 },
+      { job_id: 'of-the-release-before-deletions', due_at_ms: 8 },
+    ]);
+    expect(database.sql('SELECT action, outcome FROM audit_events').all()).toEqual([
+      { action: 'submit', outcome: null },
+    ]);
+    expect(() => database.sql("UPDATE audit_events SET outcome = 'done'").run()).toThrow('append-only');
+  });
+
   it('refuses a schema newer than it knows, and leaves it as it is', () => {
     database.close();
     const raw = new DatabaseSync(path);

@@ -100,4 +100,16 @@ export const SCHEMA_STEPS: readonly string[] = [
   DROP INDEX jobs_active;
   CREATE INDEX jobs_active ON jobs (created_at_ms, job_id, phase) WHERE active = 1;
   `,
+  `
+  -- What is past its time is found by when it is due, whatever number of jobs is kept. A job that ended before this has
+  -- no times of its own: it is due at once, to be given them. One that is still active gets its time with its next save.
+  ALTER TABLE jobs ADD COLUMN due_at_ms INTEGER;
+  UPDATE jobs SET due_at_ms = json_extract(record, '$.endedAtMs')
+  WHERE active = 0 AND phase IN ('completed', 'failed')
+    AND CASE WHEN json_valid(record) THEN json_type(record, '$.deletion') IS NOT 'object' ELSE 0 END;
+  CREATE INDEX jobs_due ON jobs (due_at_ms, job_id) WHERE due_at_ms IS NOT NULL;
+
+  -- Entries of older releases have none.
+  ALTER TABLE audit_events ADD COLUMN outcome TEXT;
+  `,
 ];

@@ -1,4 +1,11 @@
-import { apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEvent } from '@bpi/job-contract';
+import {
+  apiKeyRecordSchema,
+  auditEventSchema,
+  storedAuditEventSchema,
+  type ApiKeyRecord,
+  type AuditEvent,
+  type StoredAuditEvent,
+} from '@bpi/job-contract';
 import type { Clients } from '@bpi/jobs';
 import type { PlatformDatabase } from './platform-database.ts';
 
@@ -11,9 +18,11 @@ const PUT_KEY = `
   ON CONFLICT (key_id) DO NOTHING`;
 const REVOKE_KEY = 'UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, ?) WHERE key_id = ?';
 const AUDIT = `
-  INSERT INTO audit_events (at_ms, client_id, key_id, action, job_id, request_id) VALUES (?, ?, ?, ?, ?, ?)`;
+  INSERT INTO audit_events (at_ms, client_id, key_id, action, job_id, outcome, request_id)
+  VALUES (?, ?, ?, ?, ?, ?, ?)`;
 const NEWEST_EVENTS = `
-  SELECT at_ms AS atMs, client_id AS clientId, key_id AS keyId, action, job_id AS jobId, request_id AS requestId
+  SELECT at_ms AS atMs, client_id AS clientId, key_id AS keyId, action, job_id AS jobId, outcome,
+    request_id AS requestId
   FROM audit_events ORDER BY event_id DESC LIMIT ?`;
 
 /** API keys (digests only) and the audit trail; the schema's triggers refuse to change or remove an entry of it. */
@@ -46,13 +55,15 @@ export class SqliteClients implements Clients {
   }
 
   async audit(event: AuditEvent): Promise<void> {
-    const { atMs, clientId, keyId, action, jobId, requestId } = auditEventSchema.parse(event);
-    await this.#database.write(() => this.#database.sql(AUDIT).run(atMs, clientId, keyId, action, jobId, requestId));
+    const { atMs, clientId, keyId, action, jobId, outcome, requestId } = auditEventSchema.parse(event);
+    await this.#database.write(() =>
+      this.#database.sql(AUDIT).run(atMs, clientId, keyId, action, jobId, outcome, requestId),
+    );
   }
 
   /** The newest entries, oldest first. */
-  async auditTrail(limit: number): Promise<AuditEvent[]> {
+  async auditTrail(limit: number): Promise<StoredAuditEvent[]> {
     const rows = await this.#database.read(() => this.#database.sql(NEWEST_EVENTS).all(limit));
-    return rows.map((row) => auditEventSchema.parse({ ...row })).reverse();
+    return rows.map((row) => storedAuditEventSchema.parse({ ...row })).reverse();
   }
 }

@@ -9,6 +9,7 @@ import {
   COUNT_ACTIVE,
   COUNT_QUEUED,
   LIST_ACTIVE,
+  LIST_EXPIRING,
   LIST_EXTERNAL,
   LIST_OWN,
   SqliteJobStore,
@@ -144,6 +145,7 @@ describe('SqliteJobStore', () => {
         .all(...given)
         .map((row) => String(row['detail']));
     expect(planOf(LIST_ACTIVE, 0, '', 10)).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_active/)]);
+    expect(planOf(LIST_EXPIRING, 9, 0, '', 10)).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_due/)]);
     expect(planOf(LIST_OWN, 'c', 9, '', 10)).toEqual([expect.stringMatching(/^SEARCH jobs USING INDEX jobs_client/)]);
     expect(planOf(LIST_EXTERNAL, 'c', 'x', 9, '', 10)).toEqual([
       expect.stringMatching(/^SEARCH jobs USING INDEX jobs_external/),
@@ -195,7 +197,7 @@ describe('SqliteJobStore', () => {
 
   it('reads a record of the release before deletions', async () => {
     await store.create(job, null);
-    database.sql("UPDATE jobs SET record = json_remove(record, '$.deletion')").run();
+    database.sql("UPDATE jobs SET record = json_remove(record, '$.deletion', '$.retention', '$.expired')").run();
     expect((await store.get(job.jobId))?.job).toEqual(job);
   });
 });

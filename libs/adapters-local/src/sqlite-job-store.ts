@@ -11,11 +11,13 @@ import {
 } from '@bpi/job-contract';
 import {
   assertChange,
+  dueAtMs,
   fillPage,
   isActive,
   type Census,
   type Change,
   type CreateResult,
+  type DuePosition,
   type IdempotencyClaim,
   type JobPage,
   type JobPosition,
@@ -59,7 +61,8 @@ const STORED_JOB = 'record, progress_epoch, progress_fraction, progress_step, pr
 const FIND_JOB = `SELECT ${STORED_JOB} FROM jobs WHERE job_id = ?`;
 const FIND_VERSION = 'SELECT version FROM jobs WHERE job_id = ?';
 const UPDATE_JOB = `
-  UPDATE jobs SET phase = ?, epoch = ?, version = ?, active = ?, listed = ?, external_job_id = ?, record = ?
+  UPDATE jobs SET phase = ?, epoch = ?, version = ?, active = ?, listed = ?, external_job_id = ?, due_at_ms = ?,
+    record = ?
   WHERE job_id = ?`;
 const UPDATE_PROGRESS = `
   UPDATE jobs SET progress_epoch = ?1, progress_fraction = ?2, progress_step = ?3, progress_at_ms = ?4
@@ -71,9 +74,14 @@ const TAKE_SLOT = 'INSERT INTO pool_holders (job_id, pool) VALUES (?, ?)';
 const FREE_SLOT = 'DELETE FROM pool_holders WHERE job_id = ?';
 /** Exported for the test that looks at its plan. */
 export const LIST_ACTIVE = `
-  SELECT record, created_at_ms, job_id FROM jobs
+  SELECT record, created_at_ms AS at_ms, job_id FROM jobs
   WHERE active = 1 AND (created_at_ms, job_id) > (?, ?)
   ORDER BY created_at_ms, job_id LIMIT ?`;
+/** By when at the latest, then behind which job and how many. Exported as above. */
+export const LIST_EXPIRING = `
+  SELECT record, due_at_ms AS at_ms, job_id FROM jobs
+  WHERE due_at_ms <= ? AND (due_at_ms, job_id) > (?, ?)
+  ORDER BY due_at_ms, job_id LIMIT ?`;
 /** By client, then behind which job and how many. Exported as above. */
 export const LIST_OWN = `
   SELECT job_id, created_at_ms, ${STORED_JOB} FROM jobs
@@ -158,6 +166,7 @@ export class SqliteJobStore implements JobStore {
           activeFlag(after),
           after.deletion === null ? 1 : 0,
           after.externalJobId,
+          dueAtMs(after),
           record,
           after.jobId,
         );
@@ -175,18 +184,17 @@ export class SqliteJobStore implements JobStore {
   }
 
   async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
-    const jobs: JobRecord[] = [];
-    let { createdAtMs, jobId }: { createdAtMs: number; jobId: string } = page.after ?? { createdAtMs: -1, jobId: '' };
-    for (;;) {
-      // A page is short only at the end: what cannot be read must not look like it.
-      const wanted = page.limit - jobs.length;
-      const rows = await this.#database.read(() => this.#database.sql(LIST_ACTIVE).all(createdAtMs, jobId, wanted));
-      jobs.push(...rows.flatMap((row) => this.#readable(row, recordOf) ?? []));
-      const last = rows.at(-1);
-      if (last === undefined || rows.length < wanted || jobs.length === page.limit) return jobs;
-      createdAtMs = Number(last['created_at_ms']);
-      jobId = String(last['job_id']);
-    }
+    const { createdAtMs = -1, jobId = '' } = page.after ?? {};
+    return this.#page([createdAtMs, jobId], page.limit, (atMs, behind, count) =>
+      this.#database.sql(LIST_ACTIVE).all(atMs, behind, count),
+    );
+  }
+
+  async listExpiring(page: { dueByMs: number; limit: number; after?: DuePosition }): Promise<JobRecord[]> {
+    const { dueAtMs: afterMs = -1, jobId = '' } = page.after ?? {};
+    return this.#page([afterMs, jobId], page.limit, (atMs, behind, count) =>
+      this.#database.sql(LIST_EXPIRING).all(page.dueByMs, atMs, behind, count),
+    );
   }
 
   async list(ask: ListAsk): Promise<JobPage> {
@@ -226,6 +234,24 @@ export class SqliteJobStore implements JobStore {
       running: jobs('running'),
       oldestQueuedAtMs: oldest === undefined ? null : Number(oldest),
     };
+  }
+
+  /** Reads rows behind a time and a job id. A page is short only at the end: what cannot be read must not look like it. */
+  async #page(
+    [atMs, jobId]: [number, string],
+    limit: number,
+    rowsBehind: (atMs: number, jobId: string, count: number) => Row[],
+  ): Promise<JobRecord[]> {
+    const jobs: JobRecord[] = [];
+    for (;;) {
+      const wanted = limit - jobs.length;
+      const rows = await this.#database.read(() => rowsBehind(atMs, jobId, wanted));
+      jobs.push(...rows.flatMap((row) => this.#readable(row, recordOf) ?? []));
+      const last = rows.at(-1);
+      if (last === undefined || rows.length < wanted || jobs.length === limit) return jobs;
+      atMs = Number(last['at_ms']);
+      jobId = String(last['job_id']);
+    }
   }
 
   /** Who came before with this key or this id. A claim that ended before this job was made counts no more. */

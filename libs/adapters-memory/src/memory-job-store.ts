@@ -2,12 +2,14 @@ import { holdsSlot, LIMITS, progressSchema, type JobId, type JobRecord, type Pro
 import {
   assertChange,
   censusOf,
+  dueAtMs,
   fillPage,
   isActive,
   markOf,
   type Census,
   type Change,
   type CreateResult,
+  type DuePosition,
   type IdempotencyClaim,
   type JobPage,
   type JobStore,
@@ -109,6 +111,19 @@ export class MemoryJobStore implements JobStore {
       .slice(0, limit);
   }
 
+  async listExpiring(page: { dueByMs: number; limit: number; after?: DuePosition }): Promise<JobRecord[]> {
+    const { dueByMs, limit, after } = page;
+    return [...this.#rows.values()]
+      .flatMap(({ job }) => {
+        const at = dueAtMs(job);
+        return at === null || at > dueByMs ? [] : [{ job, at: { dueAtMs: at, jobId: job.jobId } }];
+      })
+      .filter(({ at }) => after === undefined || compareDue(at, after) > 0)
+      .sort((a, b) => compareDue(a.at, b.at))
+      .slice(0, limit)
+      .map(({ job }) => job);
+  }
+
   async list(ask: ListAsk): Promise<JobPage> {
     const own = [...this.#rows.values()].filter(({ job }) => job.clientId === ask.clientId);
     const newestFirst = own.sort((a, b) => compareAge(b.job, a.job));
@@ -166,7 +181,14 @@ function positionOf({ createdAtMs, jobId }: JobRecord): Age {
 type Age = { createdAtMs: number; jobId: JobId };
 
 function compareAge(a: Age, b: Age): number {
-  if (a.createdAtMs !== b.createdAtMs) return a.createdAtMs - b.createdAtMs;
+  return a.createdAtMs - b.createdAtMs || compareIds(a, b);
+}
+
+function compareDue(a: DuePosition, b: DuePosition): number {
+  return a.dueAtMs - b.dueAtMs || compareIds(a, b);
+}
+
+function compareIds(a: { jobId: JobId }, b: { jobId: JobId }): number {
   if (a.jobId === b.jobId) return 0;
   return a.jobId < b.jobId ? -1 : 1;
 }

@@ -61,6 +61,11 @@ export class MemoryObjectStore implements ObjectStore {
     this.#objects.set(to, this.#find(from));
   }
 
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) assertKey(key);
+    for (const key of keys) this.#objects.delete(key);
+  }
+
   async deletePrefix(prefix: string): Promise<void> {
     assertPrefix(prefix);
     for (const key of this.#objects.keys()) if (key.startsWith(prefix)) this.#objects.delete(key);

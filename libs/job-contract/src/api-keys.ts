@@ -23,15 +23,38 @@ export const AUDIT_ACTIONS = [
   'key.create',
   'key.revoke',
   'auth.refused',
+  /** The platform's own, by nobody's wish: what was kept of a job is removed because its time is over. */
+  'expire.input',
+  'expire.result',
+  'expire.logs',
+  'expire.record',
 ] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** An entry of the append-only audit trail: ids and words of ours, nothing else. */
+/**
+ * What became of it. `refused` is every refusal without a word of its own; `failed`: the platform could not, and whether
+ * something was done is not known.
+ */
+export const AUDIT_OUTCOMES = ['done', 'refused', 'not_found', 'gone', 'already_ended', 'failed'] as const;
+export type AuditOutcome = (typeof AUDIT_OUTCOMES)[number];
+
+/**
+ * An entry of the append-only audit trail: ids and words of ours, nothing else. `jobId` is that of a job that exists,
+ * which may be another client's if the outcome is `not_found`; an id that somebody invented is text of theirs.
+ */
 export const auditEventSchema = z.strictObject({
   atMs: z.int(),
   clientId: z.string().nullable(),
   keyId: z.string().nullable(),
   action: z.enum(AUDIT_ACTIONS),
   jobId: z.string().nullable(),
+  outcome: z.enum(AUDIT_OUTCOMES),
   requestId: z.string().nullable(),
 });
 export type AuditEvent = z.infer<typeof auditEventSchema>;
+
+/** As read from a trail: entries of older releases have no outcome. */
+export const storedAuditEventSchema = auditEventSchema.extend({
+  outcome: z.enum(AUDIT_OUTCOMES).nullable().default(null),
+});
+export type StoredAuditEvent = z.infer<typeof storedAuditEventSchema>;

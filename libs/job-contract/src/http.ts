@@ -31,6 +31,14 @@ export const jobErrorSchema = z.strictObject({
   message: z.string().describe('What happened and what to do, the same words each time.'),
 });
 
+/** When what is kept of a job that ended is removed; whoever asks after that is answered 410. */
+export const expiryBodySchema = z.strictObject({
+  input: timeSchema,
+  result: timeSchema.optional().describe('Absent: the job has no result.'),
+  logs: timeSchema,
+  record: timeSchema.describe('From then on the job is gone.'),
+});
+
 export const statusBodySchema = z.strictObject({
   job_id: jobIdSchema,
   external_job_id: z.string().optional(),
@@ -58,6 +66,9 @@ export const statusBodySchema = z.strictObject({
   created_at: timeSchema,
   started_at: timeSchema.optional(),
   ended_at: timeSchema.optional(),
+  expires_at: expiryBodySchema
+    .optional()
+    .describe('Until when what is kept of the job is kept; from its end on, whatever a deployment sets later.'),
   error: jobErrorSchema.optional().describe('Only when status is failed.'),
 });
 export type StatusBody = z.infer<typeof statusBodySchema>;
@@ -74,6 +85,7 @@ export const resultBodySchema = z.strictObject({
       media_type: z.string(),
     }),
   ),
+  expires_at: timeSchema.describe('From then on the artifacts are gone.'),
   metadata: metadataSchema,
 });
 export type ResultBody = z.infer<typeof resultBodySchema>;

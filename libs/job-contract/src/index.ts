@@ -1,4 +1,15 @@
-export { apiKeyPattern, apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEvent } from './api-keys.ts';
+export {
+  apiKeyPattern,
+  apiKeyRecordSchema,
+  AUDIT_OUTCOMES,
+  auditEventSchema,
+  storedAuditEventSchema,
+  type ApiKeyRecord,
+  type AuditAction,
+  type AuditEvent,
+  type AuditOutcome,
+  type StoredAuditEvent,
+} from './api-keys.ts';
 export { FAILED_JOBS, REFUSED_REQUESTS, type ErrorEntry } from './api/error-list.ts';
 export { REQUEST_HEADERS, RESPONSE_HEADERS } from './api/headers.ts';
 export { API_VERSION, openApiDocument, type OpenApi, type OpenApiResponse, type Operation } from './api/openapi.ts';
@@ -126,6 +137,22 @@ export {
   type Manifest,
   type ManifestEntry,
 } from './report.ts';
+export {
+  CLASS_OF_KIND,
+  DEFAULT_RETENTION,
+  FILE_CLASSES,
+  keepsRecordLongest,
+  RECORD_MUST_BE,
+  RETENTION_CLASSES,
+  RETENTION_DAYS,
+  retentionOf,
+  retentionSchema,
+  retentionVariable,
+  retentionVariables,
+  type FileClass,
+  type Retention,
+  type RetentionClass,
+} from './retention.ts';
 export {
   holdsSlot,
   isTerminal,

@@ -3,6 +3,7 @@ import { epochSchema, jobIdSchema, sha256Schema } from './ids.ts';
 import { LIMITS } from './limits.ts';
 import { FAILURE_CODES, FAULTS } from './outcomes.ts';
 import { manifestSchema } from './report.ts';
+import { FILE_CLASSES, retentionSchema } from './retention.ts';
 import { PHASES } from './states.ts';
 import { ignoringUnknown, keepingUnknown } from './tolerant-reader.ts';
 
@@ -91,7 +92,7 @@ export const jobRecordSchema = z.strictObject({
     .array(z.strictObject({ epoch: epochSchema.min(1), task: taskRefSchema.nullable(), endedAtMs: timeMs }))
     .max(LIMITS.attemptsMax),
   /**
-   * The client wants the job gone; null = it does not. Its files are removed as soon as it is over (`erasedAtMs`), and
+   * The client wants the job gone, or its time is over; null = neither. Its files are removed as soon as it is over (`erasedAtMs`), and
    * once more after its last task was removed (`doneAtMs`); the record stays for ever, as a tombstone.
    * Absent in records of older releases.
    */
@@ -99,6 +100,13 @@ export const jobRecordSchema = z.strictObject({
     .strictObject({ requestedAtMs: timeMs, erasedAtMs: timeMs.nullable(), doneAtMs: timeMs.nullable() })
     .nullable()
     .default(null),
+  /**
+   * How long what is kept about the job is kept, counted from its end: what was promised when it was accepted, whatever
+   * the deployment says by now. Null: not promised yet, the deployment's times hold. Absent in records of older releases.
+   */
+  retention: retentionSchema.nullable().default(null),
+  /** Classes whose files were removed because their time was over. */
+  expired: z.array(z.enum(FILE_CLASSES)).max(FILE_CLASSES.length).default([]),
 });
 export type JobRecord = z.infer<typeof jobRecordSchema>;
 

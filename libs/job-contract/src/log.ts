@@ -56,7 +56,7 @@ export const LOG_EVENTS = {
   'job.intent': { ...attempt, code: word },
   'job.cancel': { ...job, clientId: id },
   'job.delete': { ...job, clientId: id },
-  /** A deleted job's files were removed; `last`: nothing is to follow. */
+  /** The files of a job that was deleted, or whose time is over, were removed; `last`: nothing is to follow. */
   'job.erased': { ...job, last: z.boolean() },
   'task.launched': { ...attempt, task, durationMs: count },
   'task.refused': { ...attempt, code: word },
@@ -78,6 +78,8 @@ export const LOG_EVENTS = {
   'record.unreadable': { ...job },
   'loop.failed': { loop: word, ...failure },
   'sweep.done': { jobs: count, woken: count, orphans: count, oldestQueuedMs: count, durationMs: count },
+  /** What was due by the clock: jobs of which files were removed, and records that became tombstones. */
+  'expiry.done': { jobs: count, records: count, failed: count, durationMs: count },
   'cleanup.removed': { kind: word, count },
   /** Whether a job's files are forgotten could not be told, or they could not be removed. */
   'cleanup.failed': { ...job, ...failure },

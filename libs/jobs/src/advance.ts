@@ -1,6 +1,7 @@
 import { faultOf, holdsSlot, jobPrefix, type JobId, type JobRecord, type Log } from '@bpi/job-contract';
 import type { Clock } from './clock.ts';
 import type { Seen, Sight, Step } from './decide.ts';
+import { isResultPast } from './expiry.ts';
 import type { JobEvent } from './job-event.ts';
 import type { JobPolicy } from './policy.ts';
 import type { JobQueue } from './ports/job-queue.ts';
@@ -169,7 +170,8 @@ async function leave(context: AdvanceContext, job: JobRecord, event: JobEvent, l
 }
 
 async function projectResult(context: AdvanceContext, job: JobRecord): Promise<Advanced> {
-  await project(context.objects, job);
+  // What could not be shown for so long is not shown any more: else nothing of the job would ever be removed.
+  if (!isResultPast(job, context.clock.nowMs())) await project(context.objects, job);
   const event: JobEvent = { type: 'projected', atVersion: job.endedVersion ?? 0 };
   return saved(await save(context, job, event), { kind: 'done' });
 }

@@ -40,6 +40,7 @@ function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [], deleted 
       head: unused,
       copy: unused,
       signDownload: unused,
+      delete: unused,
       deletePrefix: async (prefix) => void removed.push(prefix),
       list: async function* () {
         for (let n = 1; n <= jobs; n += 1) {
@@ -55,6 +56,7 @@ function aPass({ jobs, modifiedAtMs = OLD_MS, stored = [], broken = [], deleted 
       recordProgress: unused,
       listActive: unused,
       marks: unused,
+      listExpiring: unused,
       list: unused,
       room: unused,
       countQueued: unused,

@@ -37,6 +37,7 @@ async function clean(listed: ListedTask[], job: JobRecord | null, unreadable: Jo
       save: unused,
       recordProgress: unused,
       listActive: unused,
+      listExpiring: unused,
       list: unused,
       room: unused,
       countQueued: unused,

@@ -6,6 +6,8 @@ export { systemClock, type Clock } from './clock.ts';
 export { classify, type Outcome } from './classify.ts';
 export { decide, type Sight, type Step } from './decide.ts';
 export { deleteJob, type DeleteResult } from './delete.ts';
+export { expire, EXPIRY_LIMITS, expireJob, type Expired, type ExpireContext, type ExpireRound } from './expire.ts';
+export { dueAtMs, expiryOf, isExpired, isGone, type Expiry } from './expiry.ts';
 export { CLEAN_LIMITS, removeForgottenInputs, type Cleaned } from './forgotten-inputs.ts';
 export { removeForgottenTasks } from './forgotten-tasks.ts';
 export type { JobEvent } from './job-event.ts';
@@ -18,6 +20,7 @@ export type { Delivery, JobQueue } from './ports/job-queue.ts';
 export type {
   Census,
   CreateResult,
+  DuePosition,
   IdempotencyClaim,
   JobPage,
   JobPosition,

@@ -1,4 +1,4 @@
-import type { FailureCode, Manifest, TaskRef } from '@bpi/job-contract';
+import type { FailureCode, FileClass, Manifest, Retention, TaskRef } from '@bpi/job-contract';
 
 /** Everything that can happen to a record. Times are passed in; the domain has no clock of its own. */
 export type JobEvent =
@@ -15,9 +15,13 @@ export type JobEvent =
   | { type: 'cancelRequested'; atMs: number }
   | { type: 'projected'; atVersion: number }
   | { type: 'leftoversRemoved'; epochs: readonly number[] }
-  /** The client wants the job gone: that is a cancellation, too, if it is not over. */
+  /** The client wants the job gone, which is a cancellation, too, if it is not over; or the time of its record is over. */
   | { type: 'deleteRequested'; atMs: number }
   /** Its files were removed, while a task of it is still to be: whoever nobody believes in may write once more. */
   | { type: 'erased'; atMs: number }
   /** Its files were removed after all of its tasks. */
-  | { type: 'deleted'; atMs: number };
+  | { type: 'deleted'; atMs: number }
+  /** A job of an older release that is over gets the deployment's times. */
+  | { type: 'retentionPromised'; retention: Retention }
+  /** Files whose promised time is over were removed. */
+  | { type: 'expired'; files: readonly FileClass[]; atMs: number };

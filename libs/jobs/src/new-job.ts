@@ -1,4 +1,4 @@
-import { isTerminal, type JobId, type JobRecord } from '@bpi/job-contract';
+import { isTerminal, type JobId, type JobRecord, type Retention } from '@bpi/job-contract';
 
 export type NewJob = {
   jobId: JobId;
@@ -13,11 +13,13 @@ export type NewJob = {
   totalDeadlineMs: number;
   attemptTimeoutMs: number;
   canShrink: boolean;
+  /** What the client is promised; left out, the deployment's times hold once the job is over. */
+  retention?: Retention;
 };
 
 /** The record of a job that was just accepted. Deadlines are durations from now, milliseconds. */
 export function newJob(given: NewJob): JobRecord {
-  const { nowMs, startDeadlineMs, totalDeadlineMs, ...rest } = given;
+  const { nowMs, startDeadlineMs, totalDeadlineMs, retention = null, ...rest } = given;
   return {
     schemaVersion: 1,
     ...rest,
@@ -39,6 +41,8 @@ export function newJob(given: NewJob): JobRecord {
     projectedVersion: 0,
     leftovers: [],
     deletion: null,
+    retention,
+    expired: [],
   };
 }
 

@@ -1,4 +1,5 @@
 import {
+  DEFAULT_RETENTION,
   holdsSlot,
   isTerminal,
   jobRecordSchema,
@@ -39,6 +40,8 @@ const EVENTS: Record<JobEvent['type'], JobEvent> = {
   deleteRequested: { type: 'deleteRequested', atMs },
   erased: { type: 'erased', atMs },
   deleted: { type: 'deleted', atMs },
+  retentionPromised: { type: 'retentionPromised', retention: DEFAULT_RETENTION },
+  expired: { type: 'expired', files: ['input'], atMs },
 };
 
 const inFlight = ['launching', 'running'] as const;
@@ -63,6 +66,9 @@ const LEGAL: Record<JobEvent['type'], { from: readonly Phase[]; to: Phase | null
   // Of a job whose deletion was asked: see deletion.spec.ts.
   erased: { from: [], to: null },
   deleted: { from: [], to: null },
+  // Of a job that is over, shown, and without a task: see expiry.spec.ts.
+  retentionPromised: { from: [], to: null },
+  expired: { from: [], to: null },
 };
 
 function jobIn(phase: Phase): JobRecord {

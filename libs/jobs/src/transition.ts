@@ -8,7 +8,9 @@ import {
   type Phase,
   type SlotChange,
 } from '@bpi/job-contract';
+import { dueFiles } from './expiry.ts';
 import type { JobEvent } from './job-event.ts';
+import { isActive } from './new-job.ts';
 
 /**
  * One step in a job's life, made by `transition` only. A store saves it if the stored version is still
@@ -119,6 +121,12 @@ function apply(job: JobRecord, event: JobEvent): Partial<JobRecord> {
       if (job.leftovers.length > 0) throw new IllegalTransition(job.phase, event.type);
       return { deletion: { ...deletion, erasedAtMs: deletion.erasedAtMs ?? event.atMs, doneAtMs: event.atMs } };
     }
+    case 'retentionPromised':
+      assertKept(job, event);
+      if (job.retention !== null) throw new IllegalTransition(job.phase, event.type);
+      return { retention: event.retention };
+    case 'expired':
+      return expired(job, event);
   }
 }
 
@@ -206,6 +214,19 @@ function openDeletion(job: JobRecord, event: JobEvent): NonNullable<JobRecord['d
     throw new IllegalTransition(job.phase, event.type);
   }
   return deletion;
+}
+
+/** Nothing goes before its promised time, whatever the caller believes that the time is. */
+function expired(job: JobRecord, event: Extract<JobEvent, { type: 'expired' }>): Partial<JobRecord> {
+  assertKept(job, event);
+  const due = dueFiles(job, event.atMs);
+  if (!event.files.every((kept) => due.includes(kept))) throw new IllegalTransition(job.phase, event.type);
+  return { expired: [...job.expired, ...event.files] };
+}
+
+/** Over, with nothing left to do about it but to keep it. */
+function assertKept(job: JobRecord, event: JobEvent): void {
+  if (isActive(job) || job.deletion !== null) throw new IllegalTransition(job.phase, event.type);
 }
 
 /** What every exit from an attempt notes: its end, and the stopped task to be removed later. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { ApiKeyRecord, AuditEvent } from '@bpi/job-contract';
+import type { ApiKeyRecord, AuditEvent, StoredAuditEvent } from '@bpi/job-contract';
 import type { Clients } from '@bpi/jobs';
 import { jobIdOf, START_MS } from './builders.ts';
 
@@ -8,7 +8,7 @@ export type ClientsHarness = {
   /** Another process's view of the same keys. */
   second(): Promise<Clients>;
   /** What the audit trail holds, oldest first. */
-  auditTrail(): Promise<AuditEvent[]>;
+  auditTrail(): Promise<StoredAuditEvent[]>;
   close(): Promise<void>;
 };
 
@@ -88,7 +88,12 @@ function describeRecords(harness: () => ClientsHarness): void {
 
   it('keeps every audit event in order', async () => {
     const { clients, auditTrail } = harness();
-    const events = [anEvent(), anEvent({ action: 'cancel' }), anEvent({ clientId: null, keyId: null, jobId: null })];
+    const events = [
+      anEvent(),
+      anEvent({ action: 'cancel', outcome: 'already_ended' }),
+      anEvent({ clientId: null, keyId: null, jobId: null }),
+      anEvent({ action: 'expire.record', clientId: null, keyId: null, requestId: null }),
+    ];
     for (const event of events) await clients.audit(event);
     expect(await auditTrail()).toEqual(events);
   });
@@ -101,5 +106,5 @@ function aKey(given: Partial<ApiKeyRecord> = {}): ApiKeyRecord {
 
 function anEvent(given: Partial<AuditEvent> = {}): AuditEvent {
   const ids = { clientId: 'clinic', keyId: 'keyone000001', jobId: jobIdOf(1), requestId: 'r-1' };
-  return { atMs: START_MS, action: 'submit', ...ids, ...given };
+  return { atMs: START_MS, action: 'submit', outcome: 'done', ...ids, ...given };
 }

@@ -5,6 +5,7 @@ import { aJob, aManifest, EVENTS, jobIdOf, START_MS } from './builders.ts';
 import { describeJobStoreCounts } from './job-store-counts.conformance.ts';
 import { describeJobStoreCreate } from './job-store-create.conformance.ts';
 import { describeJobStoreDeletion } from './job-store-deletion.conformance.ts';
+import { describeJobStoreExpiry } from './job-store-expiry.conformance.ts';
 import {
   CONFORMANCE_POOLS,
   counted,
@@ -42,6 +43,7 @@ export function describeJobStore(
     describe('list', () => describeJobStoreList(() => harness));
     describe('counts', () => describeJobStoreCounts(() => harness));
     describe('a deletion', () => describeJobStoreDeletion(() => harness));
+    describe('listExpiring', () => describeJobStoreExpiry(() => harness));
   });
 }
 

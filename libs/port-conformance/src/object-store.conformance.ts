@@ -253,6 +253,36 @@ function describeFolders(harness: () => ObjectStoreHarness): void {
     expect(String(await read(objects, 'jobs/a/x'))).toBe('again');
   });
 
+  it('deletes exactly the keys that it is told, again and again, whether something lies there or not', async () => {
+    const { objects, second } = harness();
+    for (const key of ['jobs/a/x', 'jobs/a/xy', 'jobs/a/b/y', 'jobs/a/b/z']) await put(objects, key, key);
+    const told = ['jobs/a/x', 'jobs/a/b/y', 'jobs/a/none', 'jobs/none/y', 'jobs/a/xy/below', 'jobs/a/b'];
+    await objects.delete(told);
+    await (await second()).delete(told);
+    expect(await keys(objects, 'jobs/')).toEqual(['jobs/a/b/z', 'jobs/a/xy']);
+    await objects.delete([]);
+    await put(objects, 'jobs/a/x', 'again');
+    expect(String(await read(objects, 'jobs/a/x'))).toBe('again');
+  });
+
+  it('deletes nothing when one of the keys is none', async () => {
+    const { objects } = harness();
+    await put(objects, KEY, 'content');
+    await expect(objects.delete([KEY, '../x'])).rejects.toThrow();
+    expect(await keys(objects, 'jobs/')).toEqual([KEY]);
+  });
+
+  it('keeps a copy when the original is deleted, and lets a reader finish', async () => {
+    const { objects } = harness();
+    const content = randomBytes(LARGE_BYTES);
+    await objects.put(KEY, content, { ifAbsent: false });
+    await objects.copy(KEY, 'jobs/b/mask');
+    const reading = await objects.get(KEY);
+    await objects.delete([KEY]);
+    expect((await buffer(reading)).equals(content)).toBe(true);
+    expect((await read(objects, 'jobs/b/mask')).equals(content)).toBe(true);
+  });
+
   it('survives deletes and puts of one folder at the same time', async () => {
     const { objects } = harness();
     await Promise.all(

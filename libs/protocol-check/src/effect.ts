@@ -45,6 +45,7 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
       create: unused,
       listActive: unused,
       marks: unused,
+      listExpiring: unused,
       list: unused,
       countQueued: unused,
       hasClaim: unused,
@@ -78,6 +79,7 @@ export function effectPorts(call: (effect: Effect) => Promise<unknown>, jobIds: 
       put: unused,
       head: unused,
       signDownload: unused,
+      delete: unused,
     },
   };
 }

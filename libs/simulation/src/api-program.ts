@@ -19,7 +19,7 @@ import {
   type ObjectStore,
 } from '@bpi/jobs';
 import type { JobQueue, JobPosition, StoredJob, Submission } from '@bpi/jobs';
-import { SIZES, type Pool } from './settings.ts';
+import { RETENTION, SIZES, type Pool } from './settings.ts';
 
 /** What a client wants to have segmented. */
 export type Order = {
@@ -139,6 +139,7 @@ function submissionOf({ clock, nextId }: ApiTools, order: Order): Submission {
     totalDeadlineMs: SIZES.totalDeadlineMs,
     attemptTimeoutMs: SIZES.attemptTimeoutMs,
     canShrink,
+    retention: RETENTION,
   });
   return {
     job,

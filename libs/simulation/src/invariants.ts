@@ -15,6 +15,8 @@ export const INVARIANTS = {
   oneTask: 'an attempt is left only when its task is gone, and no task is made for an attempt that was left',
   wrongStop: 'a live task of the current attempt is stopped only after an intent was saved',
   erasedWhenOver: 'the files of a job are removed only once it is over and its deletion was asked',
+  keptAsPromised:
+    'files are removed class by class only once their time is over and nothing is to be done about their job',
   inputKept: 'a job that is accepted has its input',
   versioned: 'every saved change was made from the stored version',
   noBug: 'programs meet only the errors that they were given',

@@ -1,3 +1,4 @@
+import type { Retention } from '@bpi/job-contract';
 import { LOCAL_POLICY, type JobPolicy } from '@bpi/jobs';
 import type { WorkerSettings } from '@bpi/worker/worker';
 
@@ -43,6 +44,14 @@ export const SIZES = {
   skewMs: 50,
 } as const;
 
+/** Inputs and logs go within a run, results and records stay: what a client is shown at its end is compared. */
+export const RETENTION: Retention = {
+  inputMs: 20 * minute,
+  logsMs: 40 * minute,
+  resultMs: 24 * hour,
+  recordMs: 24 * hour,
+};
+
 export const WORKER_SETTINGS: WorkerSettings = {
   dispatch: {
     pools: Object.keys(POOLS),
@@ -55,4 +64,10 @@ export const WORKER_SETTINGS: WorkerSettings = {
   watch: { followUpMs: 500, lookAgainMs: 10 * second },
   sweep: { intervalMs: 60 * second },
   clean: { passIntervalMs: 10 * minute, roundIntervalMs: 5 * second, cleanBackend: async () => {} },
+  expiry: {
+    clients: { audit: async () => {} },
+    retention: RETENTION,
+    passIntervalMs: 5 * minute,
+    roundIntervalMs: 1 * second,
+  },
 };

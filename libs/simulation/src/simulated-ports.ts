@@ -5,6 +5,7 @@ import type {
   Census,
   Change,
   CreateResult,
+  DuePosition,
   IdempotencyClaim,
   JobPage,
   JobStore,
@@ -90,6 +91,14 @@ export class SimulatedJobStore implements JobStore {
     });
   }
 
+  listExpiring(page: { dueByMs: number; limit: number; after?: DuePosition }): Promise<JobRecord[]> {
+    return this.#wire.call(this.#process, {
+      what: 'store.listExpiring',
+      effect: () => this.#truth.store.listExpiring(page),
+      told: (jobs) => `${jobs.length}`,
+    });
+  }
+
   list(ask: ListAsk): Promise<JobPage> {
     return this.#wire.call(this.#process, {
       what: `store.list ${ask.clientId}`,
@@ -164,6 +173,10 @@ export class SimulatedObjectStore implements ObjectStore {
 
   copy(from: string, to: string): Promise<void> {
     return this.#call(`objects.copy ${shortOf(from)} ${shortOf(to)}`, () => this.#truth.objects.copy(from, to));
+  }
+
+  delete(keys: readonly string[]): Promise<void> {
+    return this.#call(`objects.delete ${keys.map(shortOf).join(' ')}`, () => this.#truth.delete(keys));
   }
 
   deletePrefix(prefix: string): Promise<void> {

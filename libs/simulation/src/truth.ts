@@ -1,9 +1,26 @@
 import { MemoryJobStore, MemoryObjectStore } from '@bpi/adapters-memory';
-import { holdsSlot, inputKey, isTerminal, jobIdOfKey, type JobId, type JobRecord } from '@bpi/job-contract';
-import { readReport, type Change, type CreateResult, type IdempotencyClaim, type SaveResult } from '@bpi/jobs';
+import {
+  CLASS_OF_KIND,
+  holdsSlot,
+  inputKey,
+  isTerminal,
+  jobIdOfKey,
+  objectKind,
+  type JobId,
+  type JobRecord,
+} from '@bpi/job-contract';
+import {
+  isActive,
+  isExpired,
+  readReport,
+  type Change,
+  type CreateResult,
+  type IdempotencyClaim,
+  type SaveResult,
+} from '@bpi/jobs';
 import type { Verdict } from './invariants.ts';
 import { nameOf } from './naming.ts';
-import { POLICY, POOLS } from './settings.ts';
+import { POLICY, POOLS, RETENTION, SIZES } from './settings.ts';
 import { START_MS } from './simulated-process.ts';
 import type { VirtualTime } from './virtual-time.ts';
 
@@ -16,12 +33,14 @@ export class Truth {
   readonly objects: MemoryObjectStore;
   /** The newest record of every job, to be read without waiting. */
   readonly records = new Map<JobId, JobRecord>();
+  readonly #time: VirtualTime;
   readonly #verdict: Verdict;
   readonly #held = new Map<string, number>();
   #isGone: IsGone = () => true;
 
   constructor(time: VirtualTime, verdict: Verdict) {
     this.objects = new MemoryObjectStore({ nowMs: () => START_MS + time.nowMs });
+    this.#time = time;
     this.#verdict = verdict;
   }
 
@@ -47,6 +66,23 @@ export class Truth {
     if (before === undefined) this.#verdict.accuse('versioned', `${nameOf(jobId)} was never created`);
     else await this.#check(before, change.after);
     return saved;
+  }
+
+  /** Removes what is past its time, and nothing else, by the best clock there is. */
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) {
+      const job = this.records.get(jobIdOfKey(key) as JobId); // a key that names none is found nowhere
+      this.#verdict.expect(this.#isPast(key, job), 'keptAsPromised', () => `${key} while its job is ${job?.phase}`);
+    }
+    await this.objects.delete(keys);
+  }
+
+  #isPast(key: string, job: JobRecord | undefined): boolean {
+    const kind = objectKind(key);
+    if (job === undefined || kind === null) return false;
+    const nowMs = START_MS + this.#time.nowMs + SIZES.skewMs;
+    const isIdle = !isActive(job) || job.deletion !== null;
+    return isIdle && isExpired(job, CLASS_OF_KIND[kind], { nowMs, deployment: RETENTION });
   }
 
   /** Removes a job's files; those of a job that is or may be wanted are not to be removed. */

@@ -58,6 +58,7 @@ export function composeSubmission(parts: SubmissionParts): Submission {
     totalDeadlineMs: settings.totalDeadlineMs,
     attemptTimeoutMs: model.attempt_timeout_s * 1000,
     canShrink: model.smaller_settings !== null,
+    retention: settings.retention,
   });
   const jobFile: JobFile = {
     schema_version: 1,

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errorFields, jobIdSchema, type JobRecord, type Log } from '@bpi/job-contract';
-import { submitJob, type Catalogue, type Clock, type SubmitResult } from '@bpi/jobs';
+import { isGone, submitJob, type Catalogue, type Clock, type SubmitResult } from '@bpi/jobs';
+import type { AuditTrail } from '../audit-trail.ts';
 import { ProblemError } from '../http/problem-error.ts';
 import { callerOf, contextOf, type Caller } from '../http/request-context.ts';
 import type { Request, Response } from '../http/types.ts';
@@ -22,6 +23,7 @@ export type IntakeOptions = {
   checks: CheckPool;
   clock: Clock;
   log: Log;
+  trail: AuditTrail;
 };
 
 export type Accepted = { job: JobRecord; isReplay: boolean };
@@ -42,6 +44,16 @@ export class Intake {
 
   /** @throws ProblemError */
   async accept(http: { req: Request; res: Response }): Promise<Accepted> {
+    try {
+      return await this.#accept(http);
+    } catch (error) {
+      const { requestId } = contextOf(http.req);
+      await this.#with.trail.refused({ action: 'submit', caller: callerOf(http.req), requestId }, error);
+      throw error;
+    }
+  }
+
+  async #accept(http: { req: Request; res: Response }): Promise<Accepted> {
     const { settings, scratch } = this.#with;
     const startedMs = this.#with.clock.monotonicMs();
     const caller = callerOf(http.req);
@@ -55,7 +67,8 @@ export class Intake {
         const { result, bytes } = await this.#submit(http, { caller, lease, idempotencyKey: head.idempotencyKey });
         if (result.kind === 'mismatch') throw new ProblemError('idempotency_mismatch');
         // The tombstone blocks the key for as long as it counts: nothing that was deleted comes back by a repetition.
-        if (result.job.deletion !== null) throw new ProblemError('gone');
+        const at = { nowMs: this.#with.clock.nowMs(), deployment: settings.retention };
+        if (isGone(result.job, at)) throw new ProblemError('gone');
         const accepted = { job: result.job, isReplay: result.kind === 'replayed' };
         await this.#note(accepted, { caller, requestId: contextOf(http.req).requestId, bytes, startedMs });
         return accepted;
@@ -116,10 +129,10 @@ export class Intake {
     about: { caller: Caller; requestId: string; bytes: number; startedMs: number },
   ): Promise<void> {
     const { caller, requestId, bytes } = about;
-    const { ports, clock, log } = this.#with;
+    const { clock, log, trail } = this.#with;
     const { jobId } = job;
     try {
-      await ports.clients.audit({ atMs: clock.nowMs(), ...caller, action: 'submit', jobId, requestId });
+      await trail.done({ action: 'submit', caller, requestId }, jobId);
     } catch (error) {
       // The job is accepted: an answer that says otherwise would make the client send it again.
       log('http.failed', { requestId, route: '/infer', ...errorFields(error) });

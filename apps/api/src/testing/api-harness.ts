@@ -26,7 +26,7 @@ import {
   type ModelManifest,
   type Problem,
 } from '@bpi/job-contract';
-import { Catalogue, type Clients, type JobEvent, type JobStore, systemClock, transition } from '@bpi/jobs';
+import { Catalogue, type Clients, type Clock, type JobEvent, type JobStore, systemClock, transition } from '@bpi/jobs';
 import type { ReadinessCheck } from '../health.controller.ts';
 import { metricsOf } from '../metrics/api-metrics.ts';
 import type { ApiPorts } from '../ports.ts';
@@ -67,6 +67,8 @@ export async function startTestApi(
     dataDir?: string;
     freeBytesOf?: FreeBytesOf;
     metrics?: 'offered';
+    /** Moved on by a test that lets times pass. */
+    clock?: Clock;
   } = {},
 ): Promise<TestApi> {
   const dataDir = given.dataDir ?? (await mkdtemp(join(tmpdir(), 'api-spec-')));
@@ -101,7 +103,7 @@ export async function startTestApi(
         shutdownMs: 2_000,
         ...given.settings,
       },
-      clock: systemClock,
+      clock: given.clock ?? systemClock,
       log: withTaps(
         createLog((line) => logLines.push(line), Date.now),
         metrics?.book.taps ?? {},

@@ -18,6 +18,7 @@ export function notingStore(store: JobStore, reads: Reads): JobStore {
     save: (change) => store.save(change),
     recordProgress: (jobId, epoch, progress) => store.recordProgress(jobId, epoch, progress),
     listActive: (page) => store.listActive(page),
+    listExpiring: (page) => store.listExpiring(page),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
     countQueued: (clientId, atMost) => store.countQueued(clientId, atMost),

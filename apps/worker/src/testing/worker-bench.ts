@@ -127,6 +127,7 @@ export function bound(store: AdvanceContext['store']): AdvanceContext['store'] {
     recordProgress: (jobId, epoch, progress) => store.recordProgress(jobId, epoch, progress),
     listActive: (page) => store.listActive(page),
     marks: (jobIds) => store.marks(jobIds),
+    listExpiring: (page) => store.listExpiring(page),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
     countQueued: (clientId, atMost) => store.countQueued(clientId, atMost),

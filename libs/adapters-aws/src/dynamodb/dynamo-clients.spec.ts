@@ -17,6 +17,7 @@ const EVENT: AuditEvent = {
   clientId: 'clinic',
   keyId: 'keyone000001',
   action: 'submit',
+  outcome: 'done',
   jobId: null,
   requestId: null,
 };

@@ -6,7 +6,14 @@ import {
   type DynamoDBClient,
   type QueryCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import { apiKeyRecordSchema, auditEventSchema, type ApiKeyRecord, type AuditEvent } from '@bpi/job-contract';
+import {
+  apiKeyRecordSchema,
+  auditEventSchema,
+  storedAuditEventSchema,
+  type ApiKeyRecord,
+  type AuditEvent,
+  type StoredAuditEvent,
+} from '@bpi/job-contract';
 import type { Clients } from '@bpi/jobs';
 import { randomUUID } from 'node:crypto';
 import { throwAwsError } from '../aws-error.ts';
@@ -85,9 +92,9 @@ export class DynamoClients implements Clients {
   }
 
   /** The first events of the UTC day that `atMs` belongs to: by time, then in the order that one process wrote them. */
-  async auditTrail(day: { atMs: number; limit: number }): Promise<AuditEvent[]> {
+  async auditTrail(day: { atMs: number; limit: number }): Promise<StoredAuditEvent[]> {
     const items = await this.#partition(auditPartition(day.atMs), day.limit);
-    return items.map((item) => auditEventSchema.parse(JSON.parse(text(item, 'event'))));
+    return items.map((item) => storedAuditEventSchema.parse(JSON.parse(text(item, 'event'))));
   }
 
   /** Null if the item was stored, else the one that was there before. */

@@ -13,6 +13,7 @@ import {
   type Census,
   type Change,
   type CreateResult,
+  type DuePosition,
   type IdempotencyClaim,
   type JobPage,
   type JobStore,
@@ -28,6 +29,7 @@ import { readActiveJobs } from './active-jobs.ts';
 import { projection } from './attributes.ts';
 import { claimCounts, putClaim } from './claim-item.ts';
 import { putClientJob, readClientJobs } from './client-jobs.ts';
+import { readExpiringJobs } from './expiring-jobs.ts';
 import {
   MARK_ATTRIBUTES,
   parseMark,
@@ -81,8 +83,9 @@ export type DynamoJobStoreOptions = {
  * from a rival's: it finds its own id. One case stays: if a rival saved after us and before we asked again, the answer
  * is `stale` although our change had been saved first. That is what a caller must expect of any stale save: look anew.
  *
- * `listActive` finds jobs by an index that follows the table within moments, so a job that was just made may be
- * missing from it; the sweep comes again. `countQueued` and `census` ask an index, too. All other reads are consistent.
+ * `listActive` and `listExpiring` find jobs by an index that follows the table within moments, so a job that was just made
+ * may be missing from it; the worker comes again. `countQueued` and `census` ask an index, too. All other reads
+ * are consistent.
  */
 export class DynamoJobStore implements JobStore {
   readonly #client: DynamoDBClient;
@@ -175,6 +178,10 @@ export class DynamoJobStore implements JobStore {
   async listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]> {
     const after = page.after === undefined ? null : activeAtOf(page.after);
     return readActiveJobs(this.#jobItems(), { limit: page.limit, after });
+  }
+
+  async listExpiring(page: { dueByMs: number; limit: number; after?: DuePosition }): Promise<JobRecord[]> {
+    return readExpiringJobs(this.#jobItems(), page);
   }
 
   async list(ask: ListAsk): Promise<JobPage> {

@@ -1,17 +1,19 @@
 import { describe, expect, it } from '@jest/globals';
-import { jobIdSchema, LIMITS } from '@bpi/job-contract';
+import { jobIdSchema, LIMITS, type JobId } from '@bpi/job-contract';
 import type { Change } from '@bpi/jobs';
 import { randomUUID } from 'node:crypto';
 import { parseClaim, putClaim } from './claim-item.ts';
 import { parseRecord, parseStoredJob, putJob, updateJob, updateProgress } from './job-item.ts';
 import {
   activeAtOf,
-  activeShardOf,
   auditKey,
   clientJobKey,
   clientJobSort,
+  dueAt,
+  dueUntil,
+  indexKeyOf,
   JOB_TABLE,
-  jobIdOfActiveAt,
+  jobIdOfSort,
   jobKey,
   jobOfClientSort,
   jobTableDefinition,
@@ -99,14 +101,14 @@ describe('a change of a job', () => {
   });
 
   it('removes progress with a new attempt only, and the job from an index once it is none of its jobs any more', () => {
-    const removed = changes.map((change) => updateJob(TABLE, change, 's').UpdateExpression?.split(' REMOVE ')[1]);
-    expect(removed).toEqual([
-      '#progress, #progressAtMs, #queuedClient',
-      undefined,
-      undefined,
-      undefined,
-      '#activeShard, #activeAt',
-    ]);
+    const [last] = changes.slice(-1);
+    if (last === undefined) throw new Error('a job has changes');
+    const tombstone = changesOf(last.after, [EVENTS.deleteRequested, EVENTS.deleted]);
+    const removed = [...changes, ...tombstone].map(
+      (change) => updateJob(TABLE, change, 's').UpdateExpression?.split(' REMOVE ')[1],
+    );
+    const kept = [...changes.slice(1), ...tombstone.slice(1)].map(() => undefined);
+    expect(removed).toEqual(['#progress, #progressAtMs, #queuedClient', ...kept, '#activeShard, #activeAt']);
   });
 
   it('names every attribute that it uses, and no other', () => {
@@ -185,7 +187,7 @@ describe('keys', () => {
       { createdAtMs: 10, jobId: jobIdOf(1) },
     ];
     const sorted = jobs.map(activeAtOf).reverse().sort();
-    expect(sorted.map(jobIdOfActiveAt)).toEqual(jobs.map(({ jobId }) => jobId));
+    expect(sorted.map(jobIdOfSort)).toEqual(jobs.map(({ jobId }) => jobId));
   });
 
   it('sort a client’s jobs likewise, before the place behind all, and give time and id back', () => {
@@ -196,9 +198,31 @@ describe('keys', () => {
   });
 
   it('spread active jobs over every shard', () => {
-    const shards = new Set(Array.from({ length: 16 }, (_, n) => activeShardOf(jobIdOf(n))));
+    const shardOf = (jobId: JobId) => indexKeyOf(aJob({ jobId }))['activeShard']?.S;
+    const shards = new Set(Array.from({ length: 16 }, (_, n) => shardOf(jobIdOf(n))));
     expect(shards.size).toBe(JOB_TABLE.activeShards);
-    expect(activeShardOf(jobIdSchema.parse(randomUUID()))).toMatch(/^active#[0-3]$/);
+    expect(shardOf(jobIdSchema.parse(randomUUID()))).toMatch(/^active#[0-3]$/);
+  });
+
+  it('move a job from the active ones to those that are due, and out of the index when it is a tombstone', () => {
+    const endedAtMs = START_MS + 5;
+    const retention = { inputMs: 10, resultMs: 30, logsMs: 20, recordMs: 40 };
+    const over = { ...aJob({ jobId: jobIdOf(7), retention }), phase: 'failed' as const, endedAtMs, endedVersion: 2 };
+    expect(indexKeyOf(over)['activeShard']).toEqual({ S: 'active#3' }); // not shown yet
+    const shown = { ...over, projectedVersion: 2 };
+    expect(indexKeyOf(shown)).toEqual({
+      activeShard: { S: 'due#3' },
+      activeAt: { S: `0001893456000015#${jobIdOf(7)}` },
+    });
+    const deletion = { requestedAtMs: 1, erasedAtMs: 2, doneAtMs: 3 };
+    expect(indexKeyOf({ ...shown, deletion })).toEqual({});
+  });
+
+  it('sort jobs by when they are due and then by id, those of the asked moment before it', () => {
+    const at = (dueAtMs: number, n: number) => dueAt({ dueAtMs, jobId: jobIdOf(n) });
+    const keys = [at(8, 9), at(9, 1), at(9, 2), dueUntil(9), at(10, 0), dueUntil(10)];
+    expect([...keys].reverse().sort()).toEqual(keys);
+    expect(jobIdOfSort(at(9, 2))).toBe(jobIdOf(2));
   });
 
   it('put audit events into the day they belong to, in the order of their writing', () => {

@@ -8,9 +8,9 @@ import {
   type JobRecord,
   type Progress,
 } from '@bpi/job-contract';
-import { isActive, markOfVersion, type Change, type StoredJob } from '@bpi/jobs';
+import { markOfVersion, type Change, type StoredJob } from '@bpi/jobs';
 import { attributeNames, numberValue, text, wholeNumber } from './attributes.ts';
-import { activeAtOf, activeShardOf, jobIdOfItem, jobKey, type Item } from './job-table.ts';
+import { indexKeyOf, JOB_TABLE, jobIdOfItem, jobKey, type Item } from './job-table.ts';
 
 /** What a reader of a stored job asks for. */
 export const STORED_JOB_ATTRIBUTES = ['record', 'progress'] as const;
@@ -30,14 +30,15 @@ export function putJob(tableName: string, job: JobRecord, createId: string): Put
 
 /**
  * Stores `change.after` over `change.before`. The `saveId` proves whose save the stored version is. A new attempt
- * starts without progress; a job that needs no sweep any more, or waits no more, leaves the index of those that do.
+ * starts without progress; a job that needs no looking after any more, or waits no more, leaves the index of those that do.
  */
 export function updateJob(tableName: string, change: Change, saveId: string): Update {
   const { before, after } = change;
   const set: Item = { ...recordAttributes(after), saveId: { S: saveId } };
+  const { partitionKey, sortKey } = JOB_TABLE.activeIndex;
   const removed = [
     ...(epochOf(after) === epochOf(before) ? [] : ['progress', 'progressAtMs']),
-    ...(isActive(after) ? [] : ['activeShard', 'activeAt']),
+    ...(partitionKey in set ? [] : [partitionKey, sortKey]),
     ...(before.phase === 'queued' && after.phase !== 'queued' ? ['queuedClient'] : []),
   ];
   const assignments = Object.keys(set).map((name) => `#${name} = :${name}`);
@@ -104,7 +105,7 @@ function recordAttributes(job: JobRecord): Item {
     version: numberValue(job.version),
     phase: { S: job.phase },
     epoch: numberValue(epochOf(job)),
-    ...(isActive(job) ? { activeShard: { S: activeShardOf(job.jobId) }, activeAt: { S: activeAtOf(job) } } : {}),
+    ...indexKeyOf(job),
     ...(job.phase === 'queued' ? { queuedClient: { S: job.clientId } } : {}),
   };
 }

@@ -1,5 +1,6 @@
 import type { AttributeValue, CreateTableCommandInput } from '@aws-sdk/client-dynamodb';
-import { jobIdSchema, type JobId } from '@bpi/job-contract';
+import { jobIdSchema, type JobId, type JobRecord } from '@bpi/job-contract';
+import { dueAtMs, isActive, type DuePosition } from '@bpi/jobs';
 
 /**
  * The one table, as plain data, for the infrastructure and for tests. All keys are strings. On demand, so that nothing
@@ -20,8 +21,9 @@ export const JOB_TABLE = {
   /** Seconds since 1970. DynamoDB removes an item some time after it, so readers look at the time too. */
   ttlAttribute: 'expiresAt',
   /**
-   * Active jobs only (sparse), oldest first within a shard. Keys only: records are read from the table, where reads
-   * are consistent.
+   * What the worker looks after (sparse): active jobs in the shards `active#…`, oldest first, and those that are over and
+   * have something to expire in the shards `due#…`, the first due first. A job is never both. Keys only: records are
+   * read from the table, where reads are consistent.
    */
   activeIndex: { name: 'active', partitionKey: 'activeShard', sortKey: 'activeAt', projection: 'KEYS_ONLY' },
   activeShards: 4,
@@ -39,7 +41,11 @@ export type Item = Record<string, AttributeValue>;
 export type ItemKey = { pk: { S: string }; sk: { S: string } };
 
 export const API_KEYS_PARTITION = 'keys';
-export const ACTIVE_SHARDS: readonly string[] = Array.from({ length: JOB_TABLE.activeShards }, (_, n) => shardName(n));
+export const ACTIVE_SHARDS: readonly string[] = shardsOf('active');
+export const DUE_SHARDS: readonly string[] = shardsOf('due');
+/** Sort before and behind every key of the index; a key must not be empty. */
+export const BEFORE_ALL = '0';
+export const AFTER_ALL = ':';
 /** Milliseconds since 1970 in a sort key: enough for every date that JavaScript knows, so that text sorts as time. */
 const TIME_DIGITS = 16;
 const SEQUENCE_DIGITS = 10;
@@ -89,7 +95,7 @@ export function clientJobSort(job: { createdAtMs: number; jobId: JobId } | null)
 /** The time and the job id in what `clientJobSort` made. */
 export function jobOfClientSort(sort: string): { createdAtMs: number; jobId: JobId } {
   const activeAt = sort.slice(JOB_KEY.length);
-  return { createdAtMs: Number(activeAt.slice(0, TIME_DIGITS)), jobId: jobIdSchema.parse(jobIdOfActiveAt(activeAt)) };
+  return { createdAtMs: Number(activeAt.slice(0, TIME_DIGITS)), jobId: jobIdSchema.parse(jobIdOfSort(activeAt)) };
 }
 
 /** The job id in the key of a job's item; empty if it has none. */
@@ -120,9 +126,16 @@ export function auditPartition(atMs: number): string {
   return `audit#${new Date(atMs).toISOString().slice(0, 10)}`;
 }
 
-/** Spreads active jobs evenly: the last digit of a random UUID. */
-export function activeShardOf(jobId: JobId): string {
-  return shardName(Number.parseInt(jobId.slice(-1), 16) % JOB_TABLE.activeShards);
+/** The attributes that put a job into the index; none for one that needs no looking after. */
+export function indexKeyOf(job: JobRecord): Item {
+  const shard = shardNumber(job.jobId);
+  if (isActive(job)) return { activeShard: { S: shardName('active', shard) }, activeAt: { S: activeAtOf(job) } };
+  const at = dueAtMs(job);
+  if (at === null) return {};
+  return {
+    activeShard: { S: shardName('due', shard) },
+    activeAt: { S: dueAt({ dueAtMs: at, jobId: job.jobId }) },
+  };
 }
 
 /** Sorts as the port wants active jobs: by age, then by id. */
@@ -130,17 +143,38 @@ export function activeAtOf(job: { createdAtMs: number; jobId: JobId }): string {
   return `${sortableTime(job.createdAtMs)}#${job.jobId}`;
 }
 
-/** The job id in what `activeAtOf` made. */
-export function jobIdOfActiveAt(activeAt: string): string {
-  return activeAt.slice(TIME_DIGITS + 1);
+/** Sorts as the port wants expiring jobs: by when they are due, then by id. */
+export function dueAt(position: DuePosition): string {
+  return `${sortableTime(position.dueAtMs)}#${position.jobId}`;
+}
+
+/** Sorts behind every job that is due by then, and before every other. */
+export function dueUntil(dueByMs: number): string {
+  return `${sortableTime(dueByMs)}$`;
+}
+
+/** The job id in what `activeAtOf` and `dueAt` made. */
+export function jobIdOfSort(sort: string): string {
+  return sort.slice(TIME_DIGITS + 1);
 }
 
 function key(pk: string, sk: string): ItemKey {
   return { pk: { S: pk }, sk: { S: sk } };
 }
 
-function shardName(n: number): string {
-  return `active#${n}`;
+type Shards = 'active' | 'due';
+
+function shardsOf(kind: Shards): string[] {
+  return Array.from({ length: JOB_TABLE.activeShards }, (_, n) => shardName(kind, n));
+}
+
+function shardName(kind: Shards, n: number): string {
+  return `${kind}#${n}`;
+}
+
+/** Spreads jobs evenly: the last digit of a random UUID. */
+function shardNumber(jobId: JobId): number {
+  return Number.parseInt(jobId.slice(-1), 16) % JOB_TABLE.activeShards;
 }
 
 function sortableTime(atMs: number): string {

@@ -28,6 +28,7 @@ import {
   copyInput,
   deleteInput,
   downloadInput,
+  KEYS_PER_CALL_MAX,
   getInput,
   linkSeconds,
   listInput,
@@ -143,6 +144,13 @@ export class S3ObjectStore implements ObjectStore {
       if (isErrorNamed(error, 'NoSuchKey')) throw new ObjectNotFound();
       throwAwsError('CopyObject', error);
     });
+  }
+
+  async delete(keys: readonly string[]): Promise<void> {
+    for (const key of keys) assertKey(key);
+    for (let from = 0; from < keys.length; from += KEYS_PER_CALL_MAX) {
+      await this.#delete(keys.slice(from, from + KEYS_PER_CALL_MAX));
+    }
   }
 
   async deletePrefix(prefix: string): Promise<void> {

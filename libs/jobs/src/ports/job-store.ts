@@ -46,6 +46,9 @@ export type ListAsk = {
 /** `next` null: there are no older ones. Else there may be, also behind a short or an empty page. */
 export type JobPage = { jobs: StoredJob[]; next: JobPosition | null };
 
+/** Where a job stands among those of which something is to be removed (`dueAtMs`). */
+export type DuePosition = { dueAtMs: number; jobId: JobId };
+
 /**
  * The truth about jobs. Every method is atomic and durable when its promise resolves, and strongly
  * consistent with what was written before it was called, by any process.
@@ -80,6 +83,12 @@ export interface JobStore {
 
   /** Active jobs (see `isActive`), oldest first, at most `limit`; `after` continues behind the last one seen. */
   listActive(page: { limit: number; after?: { createdAtMs: number; jobId: JobId } }): Promise<JobRecord[]>;
+
+  /**
+   * Jobs of which something is to be removed by `dueByMs` (see `dueAtMs`), those due the longest first (ties by id), at
+   * most `limit`; `after` continues behind the last one seen. Costs as much as is due, however many jobs are kept.
+   */
+  listExpiring(page: { dueByMs: number; limit: number; after?: DuePosition }): Promise<JobRecord[]>;
 
   /**
    * A client's own jobs, newest first (ties by id), those whose deletion was asked left out. Looks at no more than

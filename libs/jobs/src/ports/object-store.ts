@@ -43,6 +43,9 @@ export interface ObjectStore {
   /** Shows one object under a second key too, replacing what lies there. Throws ObjectNotFound. */
   copy(from: string, to: string): Promise<void>;
 
+  /** Removes these objects; a key that holds nothing is no error, so it may be repeated. */
+  delete(keys: readonly string[]): Promise<void>;
+
   /** Removes everything under a prefix, which names a whole folder (ends in `/`). Safe to repeat. */
   deletePrefix(prefix: string): Promise<void>;
 

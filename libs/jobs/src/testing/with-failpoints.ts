@@ -46,6 +46,7 @@ function aroundStore(store: JobStore, around: Around): JobStore {
     recordProgress: (jobId, epoch, progress) =>
       around('store.recordProgress', () => store.recordProgress(jobId, epoch, progress)),
     listActive: (page) => store.listActive(page),
+    listExpiring: (page) => store.listExpiring(page),
     list: (ask) => store.list(ask),
     room: (pool) => store.room(pool),
     countQueued: (clientId, atMost) => store.countQueued(clientId, atMost),
@@ -61,6 +62,7 @@ function aroundObjects(objects: ObjectStore, around: Around): ObjectStore {
     head: (key) => objects.head(key),
     list: (prefix) => objects.list(prefix),
     copy: (from, to) => around(`objects.copy(${withoutIds(to)})`, () => objects.copy(from, to)),
+    delete: (keys) => around('objects.delete', () => objects.delete(keys)),
     deletePrefix: (prefix) => around('objects.deletePrefix', () => objects.deletePrefix(prefix)),
     signDownload: (key, as) => objects.signDownload(key, as),
   };

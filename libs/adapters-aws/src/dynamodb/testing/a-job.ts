@@ -7,6 +7,8 @@ export const EVENTS = {
   claimed: { type: 'claimed', pool: 'cpu', definition: null, atMs: START_MS + 1 },
   started: { type: 'started', task: 'task-1', atMs: START_MS + 2 },
   failed: { type: 'failed', code: 'model_error', atMs: START_MS + 3 },
+  deleteRequested: { type: 'deleteRequested', atMs: START_MS + 4 },
+  deleted: { type: 'deleted', atMs: START_MS + 5 },
   cancelRequested: { type: 'cancelRequested', atMs: START_MS + 3 },
 } as const satisfies Record<string, JobEvent>;
 
