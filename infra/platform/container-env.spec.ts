@@ -1,8 +1,10 @@
 import { STAGER_ENV, stagerEnvSchema, TASK_CONTAINERS } from '@bpi/adapters-aws';
 import { AWS_VARIABLES as API_VARIABLES, parseAwsConfig as parseApiConfig } from '@bpi/api/config';
 import { AWS_VARIABLES as WORKER_VARIABLES, parseAwsConfig as parseWorkerConfig } from '@bpi/worker/config';
+import { retentionOf } from '@bpi/job-contract';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
+import { JOB_DAYS_MAX } from '../constructs/stores/job-bucket.ts';
 import { asApplied } from '../testing/applied.ts';
 import { synthesizedEnvironment } from '../testing/environment.ts';
 import { all, type SynthesizedStack } from '../testing/synth-construct.ts';
@@ -14,6 +16,11 @@ const containersSchema = z.array(
     environment: z.array(z.object({ name: z.string(), value: z.string() })).default([]),
   }),
 );
+
+const rulesSchema = z.array(
+  z.object({ id: z.string(), expiration: z.array(z.object({ days: z.number().optional() })) }),
+);
+const DAY_MS = 24 * 60 * 60 * 1_000;
 
 /** What ECS and each launch give the stager beside its definition. */
 const GIVEN_AT_LAUNCH = {
@@ -72,6 +79,19 @@ describe.each(['dev', 'prod'] as const)('the containers of %s', (environment) =>
     for (const name of ['AWS_REGION', 'BUCKET', 'JOBS_TABLE', 'JOB_QUEUE_URL', 'POOLS']) {
       expect({ name, value: worker?.[name] }).toEqual({ name, value: api?.[name] });
     }
+  });
+
+  it('promise what the rules of the bucket and the worker hold', () => {
+    const [api] = environmentsOf('api').map((env) => retentionOf(parseApiConfig(env)));
+    expect(environmentsOf('worker').map((env) => retentionOf(parseWorkerConfig(env)))).toEqual([api]);
+    const lifecycles = all(stack, 'aws_s3_bucket_lifecycle_configuration').flatMap(({ rule }) =>
+      rulesSchema.parse(rule),
+    );
+    const removedMs = (kind: string) => (lifecycles.find(({ id }) => id === kind)?.expiration[0]?.days ?? 0) * DAY_MS;
+    const slackMs = JOB_DAYS_MAX * DAY_MS;
+    expect([removedMs('input'), removedMs('result'), removedMs('attempt')]).toEqual(
+      [api?.inputMs, api?.resultMs, api?.logsMs].map((keptMs = 0) => keptMs + slackMs),
+    );
   });
 
   it.each([TASK_CONTAINERS.stageIn, TASK_CONTAINERS.stageOut])(

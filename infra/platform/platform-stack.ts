@@ -93,7 +93,7 @@ export class PlatformStack extends TerraformStack {
       logGroupArns: [apiLogs.arn, workerLogs.arn],
     });
     const metricsNamespace = metricsNamespaceOf(settings.environment);
-    const places = { ...stores, pools: gpu.pools, metricsNamespace };
+    const places = { ...stores, keptDays: settings.data.keptDays, pools: gpu.pools, metricsNamespace };
     const common = { network, executionRole, places };
     const worker = new WorkerService(this, 'worker', context, {
       ...common,

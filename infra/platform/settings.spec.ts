@@ -26,11 +26,15 @@ describe('the settings of an environment', () => {
     ['gpu.weights must be 20 at most.', { gpu: { ...gpu, weights: Array.from({ length: 21 }, (_, n) => `m${n}`) } }],
     ['gpu.weights must differ from each other.', { gpu: { ...gpu, weights: ['three-d', 'three-d'] } }],
     ['api.memoryMiB must be 2 to 8 MiB for each CPU unit, as Fargate demands.', { api: { ...api, memoryMiB: 8_192 } }],
-    ['data.inputsKeptDays must be a whole number from 3 to 3650.', { data: { ...data, inputsKeptDays: 2 } }],
     [
-      'data.results.glacierAfterDays must be less than expireAfterDays.',
-      { data: { ...data, results: { glacierAfterDays: 30, expireAfterDays: 30 } } },
+      'data.keptDays.input must be a whole number from 1 to 36500.',
+      { data: { ...data, keptDays: { ...data.keptDays, input: 0 } } },
     ],
+    [
+      'data.keptDays.record must be no less than the others.',
+      { data: { ...data, keptDays: { ...data.keptDays, record: 89 } } },
+    ],
+    ['data.glacierAfterDays must be less than keptDays.result.', { data: { ...data, glacierAfterDays: 90 } }],
     ['logRetentionDays must be a time that CloudWatch knows, such as 7 or 365.', { logRetentionDays: 8 }],
     ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '8.8.0.0/16' } }],
     ['network.cidr must be a private /16 such as 10.20.0.0/16.', { network: { ...network, cidr: '172.200.0.0/16' } }],

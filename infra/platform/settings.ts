@@ -6,6 +6,9 @@ const LOG_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
+/** A century. */
+const KEPT_DAYS_MAX = 36_500;
+
 /** RFC 1918. */
 const PRIVATE_16 = /^(10\.(\d|[1-9]\d|1\d\d|2[0-4]\d|25[0-5])|172\.(1[6-9]|2\d|3[01])|192\.168)\.0\.0\/16$/;
 
@@ -92,27 +95,39 @@ const ingressSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
-/** Null = never. Glacier is Glacier Instant Retrieval: results stay downloadable, and cost less. */
-const resultsSchema = z
+/**
+ * From the end of a job. One value for what the API promises, the worker removes, and the bucket's rules make sure of. A
+ * job that was promised other days keeps them, but the bucket's rules know one number only: before you lower a day here,
+ * see docs/deployment.md.
+ */
+const keptDaysSchema = z
   .strictObject({
-    glacierAfterDays: wholeNumber(1, 3_650).nullable(),
-    expireAfterDays: wholeNumber(3, 36_500).nullable(),
+    input: wholeNumber(1, KEPT_DAYS_MAX),
+    result: wholeNumber(1, KEPT_DAYS_MAX),
+    logs: wholeNumber(1, KEPT_DAYS_MAX),
+    /** Then nothing but a tombstone is left. */
+    record: wholeNumber(1, KEPT_DAYS_MAX),
   })
-  .refine(({ glacierAfterDays, expireAfterDays }) => (glacierAfterDays ?? 0) < (expireAfterDays ?? Infinity), {
-    message: 'must be less than expireAfterDays',
-    path: ['glacierAfterDays'],
+  .refine(({ input, result, logs, record }) => record >= Math.max(input, result, logs), {
+    message: 'must be no less than the others',
+    path: ['record'],
   });
 
-const dataSchema = z.strictObject({
-  versioning: z.boolean(),
-  /** Inputs, and the logs and reports of attempts. More than the two days that a job may take at most. */
-  inputsKeptDays: wholeNumber(3, 3_650),
-  results: resultsSchema,
-  pointInTimeRecovery: z.boolean(),
-  deletionProtection: z.boolean(),
-  /** Whether bucket, table and key may be deleted, and what is in them. Off, Terraform refuses also to replace them. */
-  destroyWithContents: z.boolean(),
-});
+const dataSchema = z
+  .strictObject({
+    versioning: z.boolean(),
+    keptDays: keptDaysSchema,
+    /** Null = never. Glacier is Glacier Instant Retrieval: results stay downloadable, and cost less. */
+    glacierAfterDays: wholeNumber(1, KEPT_DAYS_MAX).nullable(),
+    pointInTimeRecovery: z.boolean(),
+    deletionProtection: z.boolean(),
+    /** Whether bucket, table and key may be deleted, and what is in them. Off, Terraform refuses also to replace them. */
+    destroyWithContents: z.boolean(),
+  })
+  .refine(({ glacierAfterDays, keptDays }) => (glacierAfterDays ?? 0) < keptDays.result, {
+    message: 'must be less than keptDays.result',
+    path: ['glacierAfterDays'],
+  });
 
 const alertsSchema = z.strictObject({
   budgetUsdPerMonth: wholeNumber(1, 1_000_000),

@@ -34,6 +34,7 @@ export const PLACES: JobPlaces = {
   },
   bucket: { name: 'bpi-test-jobs-0', arn: 'arn:aws:s3:::bpi-test-jobs-0' },
   jobQueue: { url: 'https://sqs.us-east-1.amazonaws.com/0/jobs', arn: arnOf('sqs', 'jobs') },
+  keptDays: { input: 14, result: 90, logs: 21, record: 400 },
   pools: [
     { name: 'bpi-test-gpu-spot', slots: 2 },
     { name: 'bpi-test-gpu-on-demand', slots: 1 },

@@ -27,8 +27,8 @@ export function someSettings(changes: Partial<PlatformSettings> = {}): PlatformS
     },
     data: {
       versioning: true,
-      inputsKeptDays: 14,
-      results: { glacierAfterDays: 60, expireAfterDays: null },
+      keptDays: { input: 14, result: 90, logs: 21, record: 400 },
+      glacierAfterDays: 60,
       pointInTimeRecovery: true,
       deletionProtection: true,
       destroyWithContents: false,

@@ -45,6 +45,10 @@ describe('the environment of the API', () => {
       JOB_QUEUE_URL: PLACES.jobQueue.url,
       METRICS_NAMESPACE: 'BiomedParseInference/test',
       POOLS: 'bpi-test-gpu-spot=2,bpi-test-gpu-on-demand=1',
+      RETENTION_INPUT_DAYS: '14',
+      RETENTION_LOGS_DAYS: '21',
+      RETENTION_RECORD_DAYS: '400',
+      RETENTION_RESULT_DAYS: '90',
       SCRATCH_DIR: '/scratch',
     });
   });

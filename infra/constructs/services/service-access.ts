@@ -1,10 +1,13 @@
+import { RETENTION_CLASSES, retentionVariable, type RetentionClass } from '@bpi/job-contract';
 import { allow, type Statement } from '../policy.ts';
 
-/** What API and worker share: where jobs are kept, and which pools they run in. */
+/** What API and worker share: where jobs are kept and how long, and which pools they run in. */
 export type JobPlaces = {
   table: { name: string; arn: string; indexArns: readonly string[] };
   bucket: { name: string; arn: string };
   jobQueue: { url: string; arn: string };
+  /** From the end of a job. */
+  keptDays: Readonly<Record<RetentionClass, number>>;
   /** The first is where jobs begin; see POOLS in the platform's environment. */
   pools: readonly { name: string; slots: number }[];
   /** CloudWatch's name for the environment's own metrics. */
@@ -20,6 +23,7 @@ export function platformEnvironment(places: JobPlaces, region: string): Record<s
     JOB_QUEUE_URL: places.jobQueue.url,
     METRICS_NAMESPACE: places.metricsNamespace,
     POOLS: places.pools.map(({ name, slots }) => `${name}=${slots}`).join(','),
+    ...Object.fromEntries(RETENTION_CLASSES.map((kept) => [retentionVariable(kept), String(places.keptDays[kept])])),
   };
 }
 

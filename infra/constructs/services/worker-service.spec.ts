@@ -47,6 +47,10 @@ describe('the environment of the worker', () => {
       JOB_QUEUE_URL: PLACES.jobQueue.url,
       METRICS_NAMESPACE: 'BiomedParseInference/test',
       POOLS: 'bpi-test-gpu-spot=2,bpi-test-gpu-on-demand=1',
+      RETENTION_INPUT_DAYS: '14',
+      RETENTION_LOGS_DAYS: '21',
+      RETENTION_RECORD_DAYS: '400',
+      RETENTION_RESULT_DAYS: '90',
       TASK_DEFINITIONS: `{"brain-mri@1.0.0":"${DEFINITION}","second@2.1.0":"\${aws_ecs_task_definition.second.arn}"}`,
       TASK_EVENTS_QUEUE_URL: machinery.taskEvents.url,
     });

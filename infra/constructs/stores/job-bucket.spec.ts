@@ -1,12 +1,13 @@
+import { DEFAULT_SETTINGS } from '@bpi/api/settings';
 import { describe, expect, it } from '@jest/globals';
 import { all, only, synthesizeConstruct, type Body, type SynthesizedStack } from '../../testing/synth-construct.ts';
-import { JobBucket, type JobBucketSettings } from './job-bucket.ts';
+import { JOB_DAYS_MAX, JobBucket, type JobBucketSettings } from './job-bucket.ts';
 
 const KEY = 'arn:aws:kms:us-east-1:${data.aws_caller_identity.account.account_id}:key/test';
 const SETTINGS: JobBucketSettings = {
   versioning: false,
-  inputsKeptDays: 7,
-  results: { glacierAfterDays: null, expireAfterDays: 30 },
+  keptDays: { input: 7, result: 30, logs: 14 },
+  glacierAfterDays: null,
   destroyWithContents: false,
   corsOrigins: [],
 };
@@ -131,24 +132,27 @@ describe('the bucket of the jobs', () => {
 describe('the lifecycle of the objects', () => {
   const filterOf = (kind: string) => [{ and: [{ prefix: 'jobs/', tags: { kind } }] }];
 
-  it('removes inputs and what attempts left by their age, and results by another', () => {
+  it('removes each kind after the days of its class, counted from when its job must be over at the latest', () => {
     expect(rulesOf(synthesize()).slice(0, 3)).toEqual([
-      { id: 'input', status: 'Enabled', filter: filterOf('input'), expiration: [{ days: 7 }] },
-      { id: 'attempt', status: 'Enabled', filter: filterOf('attempt'), expiration: [{ days: 7 }] },
-      { id: 'result', status: 'Enabled', filter: filterOf('result'), expiration: [{ days: 30 }] },
+      { id: 'input', status: 'Enabled', filter: filterOf('input'), expiration: [{ days: 10 }] },
+      { id: 'attempt', status: 'Enabled', filter: filterOf('attempt'), expiration: [{ days: 17 }] },
+      { id: 'result', status: 'Enabled', filter: filterOf('result'), expiration: [{ days: 33 }] },
     ]);
   });
 
-  it.each([null, 3_650])('moves results to where a download still works, and removes them after %s days', (days) => {
-    const results = { glacierAfterDays: 90, expireAfterDays: days };
-    const rule = rulesOf(synthesize({ results })).find(({ id }) => id === 'result');
-    expect(rule?.['transition']).toEqual([{ days: 90, storage_class: 'GLACIER_IR' }]);
-    expect(rule?.['expiration']).toEqual(days === null ? undefined : [{ days }]);
+  it('never comes before what the job was promised', () => {
+    const day = 24 * 60 * 60 * 1_000;
+    expect(JOB_DAYS_MAX * day).toBeGreaterThanOrEqual(DEFAULT_SETTINGS.totalDeadlineMs + day);
   });
 
-  it('has no rule for results that are kept for ever where they are', () => {
-    const results = { glacierAfterDays: null, expireAfterDays: null };
-    expect(rulesOf(synthesize({ results })).map(({ id }) => id)).toEqual(['input', 'attempt', 'leftovers']);
+  it('moves results, and nothing else, to where a download still works', () => {
+    const rules = rulesOf(synthesize({ glacierAfterDays: 20 }));
+    expect(rules.map(({ transition }) => transition ?? null)).toEqual([
+      null,
+      null,
+      [{ days: 20, storage_class: 'GLACIER_IR' }],
+      null,
+    ]);
   });
 
   it.each([true, false])('leaves nothing of what was deleted or never finished (versioning: %s)', (versioning) => {

@@ -1,4 +1,4 @@
-import { OBJECT_KIND_TAG, OBJECT_KINDS, JOBS_PREFIX, type ObjectKind } from '@bpi/job-contract';
+import { CLASS_OF_KIND, OBJECT_KIND_TAG, OBJECT_KINDS, JOBS_PREFIX, type FileClass } from '@bpi/job-contract';
 import type { S3Bucket } from '@cdktf/provider-aws/lib/s3-bucket/index.js';
 import { S3BucketCorsConfiguration } from '@cdktf/provider-aws/lib/s3-bucket-cors-configuration/index.js';
 import {
@@ -15,9 +15,10 @@ import type { StackContext } from '../stack-context.ts';
 export type JobBucketSettings = {
   /** Whether what was deleted or replaced can be brought back, for a day. */
   versioning: boolean;
-  inputsKeptDays: number;
-  /** Days, or null for never. Glacier is Glacier Instant Retrieval: a download does not notice. */
-  results: { glacierAfterDays: number | null; expireAfterDays: number | null };
+  /** From the end of a job. */
+  keptDays: Readonly<Record<FileClass, number>>;
+  /** Null for never. Glacier is Glacier Instant Retrieval: a download does not notice. */
+  glacierAfterDays: number | null;
   destroyWithContents: boolean;
   /** Origins of browsers that follow signed links, such as a viewer's; empty = none. */
   corsOrigins: readonly string[];
@@ -26,6 +27,8 @@ export type JobBucketSettings = {
 /** A patient's data that was deleted must be gone soon, so a version is a second chance for a day and no archive. */
 const NONCURRENT_DAYS = 1;
 const INCOMPLETE_UPLOAD_DAYS = 1;
+/** Longer than any job takes: its objects are older than its end by so much at most. */
+export const JOB_DAYS_MAX = 3;
 const CORS_MAX_AGE_S = 3_600;
 
 /**
@@ -92,22 +95,20 @@ export class JobBucket extends Construct {
   }
 }
 
-/** How long each kind of object is kept. An attempt's report and log are of use as long as its job may be run again. */
-function lifecycleRules({ inputsKeptDays, results }: JobBucketSettings): S3BucketLifecycleConfigurationRule[] {
-  const inputs = { expiration: [{ days: inputsKeptDays }] };
-  const { glacierAfterDays, expireAfterDays } = results;
-  const outputs = {
-    ...(glacierAfterDays === null ? {} : { transition: [{ days: glacierAfterDays, storageClass: 'GLACIER_IR' }] }),
-    ...(expireAfterDays === null ? {} : { expiration: [{ days: expireAfterDays }] }),
-  };
-  const then = { input: inputs, attempt: inputs, result: outputs } satisfies Record<ObjectKind, object>;
+/**
+ * An object's age counts from its own making, a promise from the end of its job, which may take two days. So the rules
+ * come after the worker, which removes everything at its time, and make sure of what it never came to: an object without
+ * a record, or one that appeared after its time.
+ */
+function lifecycleRules({ keptDays, glacierAfterDays }: JobBucketSettings): S3BucketLifecycleConfigurationRule[] {
+  const transition = glacierAfterDays === null ? [] : [{ days: glacierAfterDays, storageClass: 'GLACIER_IR' }];
   return [
-    // A rule that does nothing is none.
-    ...OBJECT_KINDS.filter((kind) => Object.keys(then[kind]).length > 0).map((kind) => ({
+    ...OBJECT_KINDS.map((kind) => ({
       id: kind,
       status: 'Enabled',
       filter: [{ and: [{ prefix: JOBS_PREFIX, tags: { [OBJECT_KIND_TAG]: kind } }] }],
-      ...then[kind],
+      expiration: [{ days: keptDays[CLASS_OF_KIND[kind]] + JOB_DAYS_MAX }],
+      ...(kind === 'result' && transition.length > 0 ? { transition } : {}),
     })),
     {
       id: 'leftovers',

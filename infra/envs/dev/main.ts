@@ -22,8 +22,8 @@ await synthesizeEnvironment(
     ingress: { kind: 'api-gateway', requestsPerS: 20, requestsBurst: 40, corsOrigins: [], domain: null },
     data: {
       versioning: false,
-      inputsKeptDays: 7,
-      results: { glacierAfterDays: null, expireAfterDays: 30 },
+      keptDays: { input: 7, result: 30, logs: 30, record: 365 },
+      glacierAfterDays: null,
       pointInTimeRecovery: false,
       deletionProtection: false,
       destroyWithContents: true,

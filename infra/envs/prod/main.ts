@@ -27,8 +27,8 @@ await synthesizeEnvironment(
     },
     data: {
       versioning: true,
-      inputsKeptDays: 30,
-      results: { glacierAfterDays: 90, expireAfterDays: 3_650 },
+      keptDays: { input: 30, result: 3_650, logs: 30, record: 3_650 },
+      glacierAfterDays: 90,
       pointInTimeRecovery: true,
       deletionProtection: true,
       destroyWithContents: false,
