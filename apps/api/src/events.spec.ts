@@ -27,11 +27,19 @@ async function open(jobId: string, headers: Record<string, string> = {}): Promis
   return reader;
 }
 
-const CLAIMED = { type: 'claimed', pool: 'cpu', definition: null, atMs: 1_000 } as const;
-const STARTED = { type: 'started', task: 't', atMs: 2_000 } as const;
-const RETRIED = { type: 'retried', code: 'platform_error', notBeforeMs: 0, shrink: 'no', atMs: 3_000 } as const;
-const CANCEL = { type: 'cancelRequested', atMs: 4_000 } as const;
-const FAILED = { type: 'failed', code: 'cancelled', atMs: 5_000 } as const;
+/** What ended long ago would be past its retention. */
+const NOW_MS = Date.now();
+const CLAIMED = { type: 'claimed', pool: 'cpu', definition: null, atMs: NOW_MS + 1_000 } as const;
+const STARTED = { type: 'started', task: 't', atMs: NOW_MS + 2_000 } as const;
+const RETRIED = {
+  type: 'retried',
+  code: 'platform_error',
+  notBeforeMs: 0,
+  shrink: 'no',
+  atMs: NOW_MS + 3_000,
+} as const;
+const CANCEL = { type: 'cancelRequested', atMs: NOW_MS + 4_000 } as const;
+const FAILED = { type: 'failed', code: 'cancelled', atMs: NOW_MS + 5_000 } as const;
 const LIFE = [CLAIMED, STARTED, RETRIED, CLAIMED, CANCEL, FAILED] as const;
 const LIFE_IDS = ['0', '11', '12', '13', '21', '21c', '23c', 'end'];
 
@@ -63,7 +71,7 @@ describe('GET /jobs/:job_id/events', () => {
     expect(told[3]?.data).toEqual({
       job_id: jobId,
       type: 'attempt_ended',
-      at: '1970-01-01T00:00:03.000Z',
+      at: new Date(RETRIED.atMs).toISOString(),
       attempt: 1,
       code: 'platform_error',
       fault: 'platform',
@@ -111,16 +119,16 @@ describe('GET /jobs/:job_id/events', () => {
     await start();
     const jobId = await submit(api);
     await applyEvents(api, jobId, [CLAIMED, STARTED]);
-    await api.ports.store.recordProgress(jobId, 1, { fraction: 0.1, step: 'load', atMs: 2_100 });
+    await api.ports.store.recordProgress(jobId, 1, { fraction: 0.1, step: 'load', atMs: NOW_MS + 2_100 });
     const reader = await open(jobId);
     const progress = () => reader.frames.filter(({ event }) => event === 'progress');
     await until(() => progress().length === 1);
-    await api.ports.store.recordProgress(jobId, 1, { fraction: 0.6, step: 'segment', atMs: 2_200 });
+    await api.ports.store.recordProgress(jobId, 1, { fraction: 0.6, step: 'segment', atMs: NOW_MS + 2_200 });
     await until(() => progress().length === 2);
     expect(progress().map(({ id }) => id)).toEqual([null, null]);
     expect(progress().map(({ data }) => progressEventSchema.parse(data))).toMatchObject([
       { fraction: 0.1, step: 'load', attempt: 1 },
-      { fraction: 0.6, step: 'segment', at: '1970-01-01T00:00:02.200Z' },
+      { fraction: 0.6, step: 'segment', at: new Date(NOW_MS + 2_200).toISOString() },
     ]);
     await applyEvents(api, jobId, [RETRIED]);
     await until(() => reader.ids.at(-1) === '13');
@@ -208,7 +216,7 @@ describe('streams', () => {
     const next = await open(ofB, b);
     await until(() => next.ids.length === 1);
     // Their life is no time that the API took.
-    await applyEvents(api, ofB, [{ type: 'failed', code: 'cancelled', atMs: 1 }]);
+    await applyEvents(api, ofB, [{ type: 'failed', code: 'cancelled', atMs: NOW_MS + 1 }]);
     await until(() => next.isEnded);
     await until(() => api.logLines.some((line) => line.includes('events","status":200') && line.includes('heldMs')));
   });

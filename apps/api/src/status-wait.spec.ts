@@ -31,9 +31,11 @@ async function ask(jobId: string, query = '', headers: Record<string, string> = 
 /** Until the watcher asked for this many jobs: then that many are waited for. */
 const watched = async (jobs: number) => until(() => reads.marks.at(-1) === jobs);
 
-const CLAIMED = { type: 'claimed', pool: 'cpu', definition: null, atMs: 1 } as const;
-const STARTED = { type: 'started', task: 't', atMs: 2 } as const;
-const FAILED = { type: 'failed', code: 'model_error', atMs: 3 } as const;
+/** What ended long ago would be past its retention. */
+const NOW_MS = Date.now();
+const CLAIMED = { type: 'claimed', pool: 'cpu', definition: null, atMs: NOW_MS + 1 } as const;
+const STARTED = { type: 'started', task: 't', atMs: NOW_MS + 2 } as const;
+const FAILED = { type: 'failed', code: 'model_error', atMs: NOW_MS + 3 } as const;
 const phaseOf = ({ body }: Asked) => statusBodySchema.parse(JSON.parse(body)).phase;
 
 describe('GET /status with wait', () => {
