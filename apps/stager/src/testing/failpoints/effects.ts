@@ -56,5 +56,16 @@ export const EFFECTS = {
     'advance/store.save(erased)',
     'advance/store.save(deleted)',
   ],
+  expire: [
+    'expire/objects.delete',
+    'expire/clients.audit(expire.input)',
+    'expire/clients.audit(expire.logs)',
+    'expire/clients.audit(expire.result)',
+    'expire/store.save(expired)',
+    'expire/clients.audit(expire.record)',
+    'expire/store.save(deleteRequested)',
+    'expire/objects.deletePrefix',
+    'expire/store.save(deleted)',
+  ],
   clean: ['clean/objects.deletePrefix', 'clean/runner.remove'],
 } as const satisfies Record<string, readonly string[]>;

@@ -4,17 +4,21 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import {
+  CLASS_OF_KIND,
+  DEFAULT_RETENTION,
+  FILE_CLASSES,
   inputKey,
   isTerminal,
   jobFileKey,
   jobPrefix,
   jobRecordSchema,
   metadataSchema,
+  objectKind,
   publishedKey,
   statusOf,
 } from '@bpi/job-contract';
-import type { JobRecord, ManifestEntry } from '@bpi/job-contract';
-import { isActive, projectionDue } from '@bpi/jobs';
+import type { JobRecord, ManifestEntry, RetentionClass } from '@bpi/job-contract';
+import { isActive, isExpired, projectionDue } from '@bpi/jobs';
 import { orNull } from '../../work-folder.ts';
 import type { Outcome } from './stories.ts';
 
@@ -59,14 +63,14 @@ export async function snapshotOf(folder: string): Promise<Snapshot> {
 }
 
 /** What is over stays as it is: outcome, result, and every published byte that was there. */
-export function changedEnds(before: Snapshot, after: Snapshot): string[] {
+export function changedEnds(before: Snapshot, after: Snapshot, nowMs: number): string[] {
   const broken: string[] = [];
   const endOf = ({ phase, result, error, endedAtMs, endedVersion }: JobRecord) =>
     JSON.stringify([phase, result, error, endedAtMs, endedVersion]);
   for (const job of before.jobs.filter(({ phase }) => isTerminal(phase))) {
     const later = after.jobs.find(({ jobId }) => jobId === job.jobId);
     if (later === undefined || endOf(later) !== endOf(job)) broken.push('the end of a job changed');
-    if (later?.deletion !== null) continue;
+    if (later?.deletion !== null || isPast(later, 'result', nowMs)) continue;
     for (const [name, sha256] of before.published) {
       if (name.startsWith(job.jobId) && after.published.get(name) !== sha256) broken.push('a published result changed');
     }
@@ -75,7 +79,11 @@ export function changedEnds(before: Snapshot, after: Snapshot): string[] {
 }
 
 /** What a record must not say before it is true, also while its process lies dead or stalls. */
-export async function untrueWords(folder: string, { jobs, published, jobFolders }: Snapshot): Promise<string[]> {
+export async function untrueWords(
+  folder: string,
+  { jobs, published, jobFolders }: Snapshot,
+  nowMs: number,
+): Promise<string[]> {
   const untrue: string[] = [];
   for (const job of jobs) {
     const { jobId, result, deletion } = job;
@@ -84,9 +92,11 @@ export async function untrueWords(folder: string, { jobs, published, jobFolders 
         untrue.push('erased, says a record, and files are there');
       continue;
     }
+    if ((await expiredFiles(folder, job)).length > 0) untrue.push('expired, says a record, and files are there');
     const inputs = await Promise.all([inputKey(jobId), jobFileKey(jobId)].map((key) => isThere(join(folder, key))));
-    if (inputs.includes(false)) untrue.push('accepted, says a record, and the input is not there');
-    for (const { name, key, sha256 } of result?.manifest ?? []) {
+    if (inputs.includes(false) && !isPast(job, 'input', nowMs))
+      untrue.push('accepted, says a record, and the input is not there');
+    for (const { name, key, sha256 } of isPast(job, 'result', nowMs) ? [] : (result?.manifest ?? [])) {
       const stored = await orNull(readFile(join(folder, key)));
       if (stored === null || sha256Of(stored) !== sha256)
         untrue.push(`published, says a record, and ${name} is not there`);
@@ -141,6 +151,11 @@ async function brokenByJob(
     promise(isTerminal(job.phase) && job.deletion !== null && job.deletion.doneAtMs !== null, 'a deletion is not done');
     return broken;
   }
+  if (outcome === 'expired') {
+    promise(job.phase === 'completed' && job.expired.length === FILE_CLASSES.length, 'what is due is not removed');
+    promise((await expiredFiles(folder, job)).length === 0, 'files are left of what is past its time');
+    return broken;
+  }
   const ended = job.phase === 'completed' ? 'completed' : (job.error?.code ?? job.phase);
   promise(ended === outcome, `a job ended as ${ended} instead of ${outcome}`);
   promise((await textOf(join(folder, jobPrefix(job.jobId), 'status.txt'))) === `${statusOf(job)}\n`, 'status.txt lies');
@@ -169,6 +184,21 @@ async function brokenArtifact(
   const metadata = metadataSchema.parse(JSON.parse(stored.toString('utf8')));
   const isOwn = metadata.job_id === job.jobId && metadata.attempt === job.result?.epoch;
   return isOwn ? [] : ['metadata.json is of another attempt'];
+}
+
+/** Whether this may be gone: readers do not show it any more. */
+function isPast(job: JobRecord, kept: RetentionClass, nowMs: number): boolean {
+  return isExpired(job, kept, { nowMs, deployment: DEFAULT_RETENTION });
+}
+
+/** Files of the classes that a record calls removed. */
+async function expiredFiles(folder: string, { jobId, expired }: JobRecord): Promise<string[]> {
+  const names = (await orNull(readdir(join(folder, jobPrefix(jobId)), { recursive: true }))) ?? [];
+  const keys = names.filter((name) => /\.\w+$/.test(name)).map((name) => `${jobPrefix(jobId)}${name}`);
+  return keys.filter((key) => {
+    const kind = objectKind(key);
+    return kind !== null && expired.includes(CLASS_OF_KIND[kind]);
+  });
 }
 
 async function namesIn(folder: string): Promise<string[]> {

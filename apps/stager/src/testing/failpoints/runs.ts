@@ -51,16 +51,16 @@ export async function failAt(stage: Stage, story: string, fail: Failpoint): Prom
       nowMs = end?.nowMs ?? nowMs;
     }
     const before = await snapshotOf(folder);
-    broken.push(...(await untrueWords(folder, before)));
+    broken.push(...(await untrueWords(folder, before, nowMs)));
     const second = await takeOver(stage, { folder, story, nowMs }, broken);
     const between = await snapshotOf(folder);
-    broken.push(...changedEnds(before, between));
+    broken.push(...changedEnds(before, between, second));
     if (fail.mode === 'stall') {
       first.goOn(second + GAP_MS);
       const { end } = await first.ended;
       if (end === null) return [...broken, `the stalled process broke: ${await complaintOf(first)}`];
       await takeOver(stage, { folder, story, nowMs: end.nowMs }, broken);
-      broken.push(...changedEnds(between, await snapshotOf(folder)));
+      broken.push(...changedEnds(between, await snapshotOf(folder), end.nowMs + GAP_MS));
     }
     return [...broken, ...(await promisesBroken(stage, folder, story))];
   });

@@ -1,9 +1,9 @@
 /** What a client and its platform live through. Each may be begun again at any time: that is what its failpoints do. */
-import { holdsSlot, isTerminal, type FailureCode, type JobRecord } from '@bpi/job-contract';
+import { DEFAULT_RETENTION, holdsSlot, isTerminal, type FailureCode, type JobRecord } from '@bpi/job-contract';
 import type { Fate, World } from './world.ts';
 
 /** How a job ends, by its Idempotency-Key. */
-export type Outcome = 'completed' | 'deleted' | FailureCode;
+export type Outcome = 'completed' | 'expired' | 'deleted' | FailureCode;
 
 export type Story = {
   fate?: Fate;
@@ -115,6 +115,25 @@ export const STORIES = {
       await world.turnUntil(isOver, jobId);
       await world.settle();
       await world.delete(jobId);
+    },
+    outcomes: { a: 'deleted' },
+  },
+  'is past its files’ time': {
+    tell: async (world) => {
+      const jobId = await world.submit('a');
+      await world.turnUntil(isOver, jobId);
+      await world.taskIsRemoved(jobId);
+      await world.expireAt(jobId, DEFAULT_RETENTION.inputMs);
+      await world.expireAt(jobId, DEFAULT_RETENTION.resultMs);
+    },
+    outcomes: { a: 'expired' },
+  },
+  'is past all its time': {
+    tell: async (world) => {
+      const jobId = await world.submit('a');
+      await world.turnUntil(isOver, jobId);
+      await world.taskIsRemoved(jobId);
+      await world.expireAt(jobId, DEFAULT_RETENTION.recordMs);
     },
     outcomes: { a: 'deleted' },
   },

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { jobIdSchema } from '@bpi/job-contract';
+import { DEFAULT_RETENTION, jobIdSchema } from '@bpi/job-contract';
 import { newJob, type Submission } from '@bpi/jobs';
 import { MANIFEST, SHAPE } from '../stager-bench.ts';
 
@@ -30,6 +30,7 @@ export async function submissionOf(
       totalDeadlineMs: 48 * HOUR_MS,
       attemptTimeoutMs: 12 * HOUR_MS,
       canShrink: false,
+      retention: DEFAULT_RETENTION,
     }),
     jobFile: {
       schema_version: 1,
@@ -55,7 +56,8 @@ export async function submissionOf(
     idempotency: {
       keyDigest: sha256Of(key),
       fingerprint: sha256Of(`payload ${sha256}`),
-      expiresAtMs: nowMs + 24 * HOUR_MS,
+      // The story is told again after the longest of its times.
+      expiresAtMs: nowMs + 2 * DEFAULT_RETENTION.recordMs,
     },
   };
 }

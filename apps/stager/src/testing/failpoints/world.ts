@@ -2,13 +2,27 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FsObjectStore, openPlatformDatabase, SqliteJobQueue, SqliteJobStore } from '@bpi/adapters-local';
-import { inputKey, jobIdSchema, type JobId, type JobRecord } from '@bpi/job-contract';
+import {
+  FsObjectStore,
+  openPlatformDatabase,
+  SqliteClients,
+  SqliteJobQueue,
+  SqliteJobStore,
+} from '@bpi/adapters-local';
+import {
+  DEFAULT_RETENTION,
+  inputKey,
+  jobIdSchema,
+  type JobId,
+  type JobRecord,
+  type Retention,
+} from '@bpi/job-contract';
 import {
   advance,
   cancelJob,
   Catalogue,
   deleteJob,
+  expire,
   isActive,
   LOCAL_POLICY,
   removeForgottenInputs,
@@ -17,6 +31,7 @@ import {
   sweep,
   type AdvanceContext,
   type Advanced,
+  type Clients,
   type Clock,
   type Delivery,
 } from '@bpi/jobs';
@@ -48,12 +63,15 @@ export type Fate = {
   answersLost?: readonly number[];
 };
 
+type Context = AdvanceContext & { clients: Clients; retention: Retention };
+
 export class World {
   readonly clock: Clock & { jumpTo(nowMs: number): void };
   readonly runner: FolderRunner;
   readonly store: SqliteJobStore;
   readonly objects: FsObjectStore;
   readonly queue: SqliteJobQueue;
+  readonly clients: SqliteClients;
   readonly close: () => void;
   readonly #with: WorldOptions;
   readonly #fate: Fate;
@@ -67,6 +85,7 @@ export class World {
     this.close = () => database.close();
     this.store = new SqliteJobStore(database, { pools: { cpu: SLOTS }, dataRoot: options.folder });
     this.queue = new SqliteJobQueue(database, this.clock);
+    this.clients = new SqliteClients(database);
     this.objects = new FsObjectStore(options.folder);
     this.runner = new FolderRunner(join(options.folder, 'work'), {
       answersLost: ({ epoch }) => fate.answersLost?.includes(epoch) === true,
@@ -114,6 +133,20 @@ export class World {
   /** Silent machines answer again. */
   async hostsComeBack(): Promise<void> {
     await writeFile(this.#hostsFile, '');
+  }
+
+  /** Nothing of a job expires before. */
+  async taskIsRemoved(jobId: JobId): Promise<void> {
+    this.clock.jumpTo(this.clock.nowMs() + LOCAL_POLICY.taskKeptMs);
+    await this.turnUntil((job) => !isActive(job), jobId);
+  }
+
+  /** What a worker does when a job is over for so long. */
+  async expireAt(jobId: JobId, ageMs: number): Promise<void> {
+    const { endedAtMs } = await this.job(jobId);
+    if (endedAtMs === null) throw new Error('only what is over expires');
+    this.clock.jumpTo(endedAtMs + ageMs);
+    await this.#expire();
   }
 
   async turnUntil(isSo: (job: JobRecord) => boolean, jobId: JobId): Promise<void> {
@@ -189,14 +222,25 @@ export class World {
     });
   }
 
+  /** Until nothing is due: a pass that failed is followed by another. */
+  async #expire(): Promise<void> {
+    const { signal } = new AbortController();
+    for (let passes = 0; passes < TURNS_MAX; passes += 1) {
+      const expired = await this.#try('expire', () => expire(this.#context('expire'), { after: null, signal }));
+      if (expired !== null && expired.jobs + expired.records + expired.failed === 0) return;
+    }
+    throw new Error('what is due is not removed');
+  }
+
   #receive(queue: Pick<SqliteJobQueue, 'receive'>): Promise<Delivery[]> {
     return queue.receive({ max: 10, waitMs: 0, signal: new AbortController().signal });
   }
 
-  #context(operation: string): AdvanceContext {
-    const { store, queue, runner, objects, clock } = this;
-    const ports = { store, queue, runner, objects, clock, policy: LOCAL_POLICY, log: () => {} };
-    return withFailpoints<AdvanceContext>(ports, operation, this.#with.visit);
+  #context(operation: string): Context {
+    const { store, queue, runner, objects, clients, clock } = this;
+    const ports = { store, queue, runner, objects, clients, clock };
+    const context = { ...ports, policy: LOCAL_POLICY, retention: DEFAULT_RETENTION, log: () => {} };
+    return withFailpoints<Context>(context, operation, this.#with.visit);
   }
 
   async #untilAnswered<T>(operation: string, ask: () => Promise<T>): Promise<T> {
