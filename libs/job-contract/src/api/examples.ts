@@ -53,6 +53,11 @@ export const LIST_EXAMPLE = {
         },
       ],
       ended_at: '2026-09-01T08:00:09.000Z',
+      expires_at: {
+        input: '2026-09-08T08:00:09.000Z',
+        logs: '2026-10-01T08:00:09.000Z',
+        record: '2027-09-01T08:00:09.000Z',
+      },
       error: { code: 'model_error', fault: 'model', message: FAILURE_MESSAGES.model_error },
     },
   ],
@@ -73,6 +78,7 @@ export const RESULT_EXAMPLE = {
       media_type: 'application/octet-stream',
     },
   ],
+  expires_at: '2026-10-01T08:00:09.000Z',
   metadata: {
     schema_version: 1,
     job_id: JOB_ID_EXAMPLE,
