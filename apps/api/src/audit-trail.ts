@@ -5,7 +5,10 @@ import { callerOf, contextOf, type Caller } from './http/request-context.ts';
 import type { Request } from './http/types.ts';
 import type { ApiPorts } from './ports.ts';
 
-/** Refusals of one client (and of nobody known) that are written per minute: whoever asks can cause them, and the trail only grows. */
+/**
+ * Refusals of one client (and of nobody known) that are written per minute: whoever asks can cause them, and the trail
+ * only grows.
+ */
 const REFUSALS_PER_MINUTE_MAX = 60;
 const MINUTE_MS = 60_000;
 

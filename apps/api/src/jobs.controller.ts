@@ -93,7 +93,8 @@ export class JobsController {
   @HttpCode(202)
   async cancel(@Param('job_id') id: string, @Req() req: Request): Promise<StatusBody> {
     await this.#trail.act(req, 'cancel', id, () => this.#cancel(id, callerOf(req).clientId));
-    return this.#bodyOf(await findOwnJob(this.#ports.store, id, callerOf(req).clientId, this.#now()));
+    const at = this.#now();
+    return this.#bodyOf(await findOwnJob(this.#ports.store, id, callerOf(req).clientId, at), at);
   }
 
   /** Cancels first if needed; the files go as soon as no task can write any more. */
@@ -126,16 +127,17 @@ export class JobsController {
   }
 
   async #look(id: string, clientId: string): Promise<Look> {
-    const stored = await findOwnJob(this.#ports.store, id, clientId, this.#now());
-    const body = await this.#bodyOf(stored);
+    const at = this.#now();
+    const stored = await findOwnJob(this.#ports.store, id, clientId, at);
+    const body = await this.#bodyOf(stored, at);
     // Over the whole body: what a job waits for can change without its record or its progress changing.
     const etag = `"${createHash('sha256').update(JSON.stringify(body)).digest('hex').slice(0, 32)}"`;
     return { jobId: stored.job.jobId, mark: markOf(stored), body, etag };
   }
 
-  async #bodyOf(stored: StoredJob): Promise<StatusBody> {
+  async #bodyOf(stored: StoredJob, at: Moment): Promise<StatusBody> {
     const { job } = stored;
     const room = job.phase === 'queued' ? await this.#ports.store.room(job.pool) : null;
-    return statusBody(stored, room, this.#now());
+    return statusBody(stored, room, at);
   }
 }

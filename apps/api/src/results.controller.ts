@@ -32,7 +32,8 @@ const RETRY_AFTER_S = '1';
 /** As short as a signed link may be. */
 const LINK_TTL_MS_MIN = 1_000;
 
-type Found = { job: JobRecord; manifest: ManifestEntry[]; expiresAtMs: number };
+/** `leftMs` until it expires, when it was found. */
+type Found = { job: JobRecord; manifest: ManifestEntry[]; expiresAtMs: number; leftMs: number };
 /** `done` before the first byte: what was read is in the trail then. */
 type Exchange = { req: Request; res: Response; done: () => Promise<void> };
 
@@ -62,7 +63,7 @@ export class ResultsController {
       const found = await this.#findResult(id, req);
       res.setHeader('Vary', 'Accept');
       if (req.accepts([JSON_TYPE, BYTES_TYPE]) === BYTES_TYPE) {
-        await this.#send({ req, res, done }, entryOf(found.manifest, 'pred_mask.npz'), found.expiresAtMs);
+        await this.#send({ req, res, done }, entryOf(found.manifest, 'pred_mask.npz'), found.leftMs);
         return;
       }
       const body = await this.#describe(found);
@@ -80,8 +81,8 @@ export class ResultsController {
   ): Promise<void> {
     await this.#trail.act(req, 'result.read', id, async (done) => {
       if (!isArtifactName(name)) throw new ProblemError('not_found');
-      const { manifest, expiresAtMs } = await this.#findResult(id, req);
-      await this.#send({ req, res, done }, entryOf(manifest, name), expiresAtMs);
+      const { manifest, leftMs } = await this.#findResult(id, req);
+      await this.#send({ req, res, done }, entryOf(manifest, name), leftMs);
     });
   }
 
@@ -94,8 +95,9 @@ export class ResultsController {
     if (job.result === null || expiry === null) {
       throw new ProblemError('not_ready', { headers: { 'Retry-After': RETRY_AFTER_S } });
     }
-    if (at.nowMs >= expiry.result) throw new ProblemError('gone');
-    return { job, manifest: job.result.manifest, expiresAtMs: expiry.result };
+    const leftMs = expiry.result - at.nowMs;
+    if (leftMs <= 0) throw new ProblemError('gone');
+    return { job, manifest: job.result.manifest, expiresAtMs: expiry.result, leftMs };
   }
 
   async #describe({ job, manifest, expiresAtMs }: Found): Promise<ResultBody> {
@@ -121,9 +123,9 @@ export class ResultsController {
     return storedMetadataSchema.parse(JSON.parse(text));
   }
 
-  async #send({ req, res, done }: Exchange, entry: ManifestEntry, expiresAtMs: number): Promise<void> {
+  async #send({ req, res, done }: Exchange, entry: ManifestEntry, leftMs: number): Promise<void> {
     // A link is signed for one method: HEAD is answered from the manifest.
-    const signed = req.method === 'HEAD' ? null : await this.#sign(entry, expiresAtMs);
+    const signed = req.method === 'HEAD' ? null : await this.#sign(entry, leftMs);
     if (signed !== null) {
       await done();
       res.status(303).setHeader('Location', signed).end();
@@ -142,10 +144,9 @@ export class ResultsController {
   }
 
   /** A link ends with what it leads to. */
-  #sign({ key, name }: ManifestEntry, expiresAtMs: number): Promise<string | null> {
+  #sign({ key, name }: ManifestEntry, leftMs: number): Promise<string | null> {
     const { mediaType } = ARTIFACTS[name];
-    const leftMs = Math.max(LINK_TTL_MS_MIN, expiresAtMs - this.#clock.nowMs());
-    const ttlMs = Math.min(this.#settings.resultLinkTtlMs, leftMs);
+    const ttlMs = Math.min(this.#settings.resultLinkTtlMs, Math.max(LINK_TTL_MS_MIN, leftMs));
     return this.#ports.objects.signDownload(key, { fileName: name, mediaType, ttlMs });
   }
 

@@ -92,9 +92,9 @@ export const jobRecordSchema = z.strictObject({
     .array(z.strictObject({ epoch: epochSchema.min(1), task: taskRefSchema.nullable(), endedAtMs: timeMs }))
     .max(LIMITS.attemptsMax),
   /**
-   * The client wants the job gone, or its time is over; null = neither. Its files are removed as soon as it is over (`erasedAtMs`), and
-   * once more after its last task was removed (`doneAtMs`); the record stays for ever, as a tombstone.
-   * Absent in records of older releases.
+   * The client wants the job gone, or its time is over; null = neither. Its files are removed as soon as it is over
+   * (`erasedAtMs`), and once more after its last task was removed (`doneAtMs`); the record stays for ever, as a
+   * tombstone. Absent in records of older releases.
    */
   deletion: z
     .strictObject({ requestedAtMs: timeMs, erasedAtMs: timeMs.nullable(), doneAtMs: timeMs.nullable() })

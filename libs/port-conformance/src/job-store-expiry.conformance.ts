@@ -75,6 +75,14 @@ export function describeJobStoreExpiry(harness: () => JobStoreHarness): void {
     expect((await store.listExpiring(until)).map(numberOf)).toEqual([6, 3, 5]);
   });
 
+  it('names none behind one that is due later, which a clock that was set back asks for', async () => {
+    const { store } = harness();
+    await ended(store, 1, 10);
+    await ended(store, 2, 30);
+    const after = { dueAtMs: ENDED_MS + 20 * HOUR_MS, jobId: jobIdOf(3) };
+    expect(await store.listExpiring({ dueByMs: ENDED_MS + 15 * HOUR_MS, limit: 9, after })).toEqual([]);
+  });
+
   it('finds the few that are due among the many that are not', async () => {
     const { store } = harness();
     for (const n of range(30)) await ended(store, n + 1, n === 17 ? 1 : 50);
