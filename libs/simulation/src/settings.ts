@@ -44,10 +44,13 @@ export const SIZES = {
   skewMs: 50,
 } as const;
 
-/** Inputs and logs go within a run, results and records stay: what a client is shown at its end is compared. */
+/**
+ * Inputs and logs go within a run, the first of them during the troubles; results and records stay: what a client is shown
+ * at its end is compared.
+ */
 export const RETENTION: Retention = {
-  inputMs: 20 * minute,
-  logsMs: 40 * minute,
+  inputMs: 30 * second,
+  logsMs: 20 * minute,
   resultMs: 24 * hour,
   recordMs: 24 * hour,
 };
@@ -67,7 +70,7 @@ export const WORKER_SETTINGS: WorkerSettings = {
   expiry: {
     clients: { audit: async () => {} },
     retention: RETENTION,
-    passIntervalMs: 5 * minute,
+    passIntervalMs: 60 * second,
     roundIntervalMs: 1 * second,
   },
 };

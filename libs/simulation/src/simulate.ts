@@ -1,4 +1,14 @@
-import { isTerminal, JOBS_PREFIX, jobIdOfKey, jobPrefix, publishedKey, type JobId } from '@bpi/job-contract';
+import {
+  CLASS_OF_KIND,
+  isTerminal,
+  JOBS_PREFIX,
+  jobIdOfKey,
+  jobPrefix,
+  objectKind,
+  publishedKey,
+  type FileClass,
+  type JobId,
+} from '@bpi/job-contract';
 import { isActive } from '@bpi/jobs';
 import { checkHistory } from './check-history.ts';
 import { ClientProgram } from './client-program.ts';
@@ -41,6 +51,9 @@ export type Outcome = {
 
 /** How often the run looks whether it has come to its next part. */
 const LOOK_EVERY_MS = 4 * 60_000;
+
+/** Due before a run ends, see RETENTION. */
+const EXPIRED_AT_LAST: readonly FileClass[] = ['input', 'logs'];
 
 /** One run: orders arrive, things go wrong for a while, then nothing more does, and all has to come to its end. */
 export async function simulate(plan: Plan): Promise<Outcome> {
@@ -157,7 +170,7 @@ class Run {
     return [...left, ...(await this.#filesLeft())];
   }
 
-  /** Files of a job that is gone, or that never was; and results that are not shown. */
+  /** Files of a job that is gone, or that never was; those past their time; and results that are not shown. */
   async #filesLeft(): Promise<string[]> {
     const { objects, records } = this.#with.truth;
     const left: string[] = [];
@@ -165,9 +178,12 @@ class Run {
       const jobId = jobIdOfKey(key) as JobId; // every key here was made for a job
       const job = records.get(jobId);
       if (job === undefined || job.deletion !== null) return [`${nameOf(jobId)} is gone, ${key} is there`];
+      const kind = objectKind(key);
+      if (kind !== null && EXPIRED_AT_LAST.includes(CLASS_OF_KIND[kind])) return [`${key} is past its time`];
     }
     for (const job of records.values()) {
       if (job.deletion !== null) continue;
+      if (job.expired.length < EXPIRED_AT_LAST.length) left.push(`${nameOf(job.jobId)} has something due`);
       for (const { name, sha256 } of job.result?.manifest ?? []) {
         const shown = await objects.head(publishedKey(job.jobId, name));
         if (shown?.sha256 !== sha256) left.push(`${name} of ${jobPrefix(job.jobId)} is not shown`);

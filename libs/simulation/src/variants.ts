@@ -1,4 +1,4 @@
-import { isTerminal, type JobId, type Manifest } from '@bpi/job-contract';
+import { isTerminal, type JobId, type Manifest, type Retention } from '@bpi/job-contract';
 import { RULES, type AdvanceContext, type Change, type JobEvent, type JobStore, type Rules } from '@bpi/jobs';
 import type { Invariant } from './invariants.ts';
 import { CALM, type Weather } from './weather.ts';
@@ -104,6 +104,23 @@ function neverErases(given: AdvanceContext): AdvanceContext {
   return { ...given, objects: replaced(given.objects, { deletePrefix: async () => {} }) };
 }
 
+/** What is due of a class is taken for due of all of them. */
+function expiresAll(given: AdvanceContext): AdvanceContext {
+  const listExpiring: JobStore['listExpiring'] = async (page) => {
+    const jobs = await given.store.listExpiring(page);
+    return jobs.map((job) => (job.retention === null ? job : { ...job, retention: allAsInput(job.retention) }));
+  };
+  return { ...given, store: replaced(given.store, { listExpiring }) };
+}
+
+function allAsInput({ inputMs, recordMs }: Retention): Retention {
+  return { inputMs, logsMs: inputMs, resultMs: inputMs, recordMs };
+}
+
+function neverExpires(given: AdvanceContext): AdvanceContext {
+  return { ...given, objects: replaced(given.objects, { delete: async () => {} }) };
+}
+
 /** The same port, whose methods go on being its own, with some of them replaced. */
 function replaced<T extends object>(port: T, methods: Partial<T>): T {
   return new Proxy(port, {
@@ -161,4 +178,10 @@ export const VARIANTS: readonly Variant[] = [
   { name: 'never sends a lost wake-up again', sabotage: { context: neverResent }, breaks: ['settles'] },
   { name: 'never removes a stopped task', sabotage: { context: neverRemoves }, breaks: ['clean'] },
   { name: 'never removes a deleted job’s files', sabotage: { context: neverErases }, breaks: ['clean'] },
+  { name: 'never removes what is past its time', sabotage: { context: neverExpires }, breaks: ['clean'] },
+  {
+    name: 'removes every file when the first is past its time',
+    sabotage: { context: expiresAll },
+    breaks: ['keptAsPromised'],
+  },
 ];
