@@ -7,6 +7,7 @@ import { Catalogue, systemClock } from '@bpi/jobs';
 import { readCatalogue } from '@bpi/model-files';
 import { chooseDefaultModel, metricsAtOf } from './config.ts';
 import { parseAwsConfig } from './config.aws.ts';
+import type { ReadinessCheck } from './health.controller.ts';
 import { limitSettings } from './limits/limit-variables.ts';
 import { metricsOf } from './metrics/api-metrics.ts';
 import type { ApiPorts } from './ports.ts';
@@ -73,14 +74,7 @@ async function main(): Promise<void> {
       checkThread: new URL('./input-check/check-thread.js', import.meta.url),
       ...(metrics === null ? {} : { metrics }),
       swaggerUi: new URL('./swagger-ui/', import.meta.url),
-      readiness: [
-        async () => {
-          await ports.queue.depth();
-        },
-        async () => {
-          await ports.objects.head('jobs/absent');
-        },
-      ],
+      readiness: readinessOf(ports),
     },
     { host: config.HOST, port: config.PORT },
   );
@@ -91,6 +85,18 @@ async function main(): Promise<void> {
   await api.close();
   clients.destroy();
   log('service.stopped', { service: 'api' });
+}
+
+/** Queue and bucket answer; the table is asked by the API itself. */
+function readinessOf({ queue, objects }: ApiPorts): ReadinessCheck[] {
+  return [
+    async () => {
+      await queue.depth();
+    },
+    async () => {
+      await objects.head('jobs/absent');
+    },
+  ];
 }
 
 main().catch((error: unknown) => {
