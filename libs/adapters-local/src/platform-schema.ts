@@ -105,8 +105,7 @@ export const SCHEMA_STEPS: readonly string[] = [
   -- no times of its own: it is due at once, to be given them. One that is still active gets its time with its next save.
   ALTER TABLE jobs ADD COLUMN due_at_ms INTEGER;
   UPDATE jobs SET due_at_ms = json_extract(record, '$.endedAtMs')
-  WHERE active = 0 AND phase IN ('completed', 'failed')
-    AND CASE WHEN json_valid(record) THEN json_type(record, '$.deletion') IS NOT 'object' ELSE 0 END;
+  WHERE active = 0 AND phase IN ('completed', 'failed') AND json_type(record, '$.deletion') IS NOT 'object';
   CREATE INDEX jobs_due ON jobs (due_at_ms, job_id) WHERE due_at_ms IS NOT NULL;
 
   -- Entries of older releases have none.

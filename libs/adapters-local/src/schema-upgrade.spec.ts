@@ -107,6 +107,13 @@ describe.each(steps.map((count) => [count]))('a database of %i schema steps', (c
     expect(found.jobs.map(({ job }) => job.jobId)).toEqual([jobIdOfState('completed')]);
   });
 
+  it('finds what is over to be given its times, and nothing that is not', async () => {
+    const over = ['completed', 'completed-by-retry', 'cancelled'];
+    const found = await store.listExpiring({ dueByMs: NOW_MS, limit: 100 });
+    expect(found.map(({ externalJobId }) => externalJobId).sort()).toEqual(over.sort());
+    expect(found.map(({ retention }) => retention)).toEqual(over.map(() => null));
+  });
+
   it('takes every job that is not over to its end, and frees its slot', async () => {
     for (const state of states) {
       const job = await jobIn(state);

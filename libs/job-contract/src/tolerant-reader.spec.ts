@@ -56,6 +56,8 @@ const RECORD = {
   projectedVersion: 8,
   leftovers: [{ epoch: 2, task: 'task', endedAtMs: 2 }],
   deletion: { requestedAtMs: 2, erasedAtMs: null, doneAtMs: null },
+  retention: { inputMs: 1, resultMs: 2, logsMs: 2, recordMs: 3 },
+  expired: ['input'],
 };
 
 const METADATA = {
@@ -158,7 +160,7 @@ describe('a tolerant reader', () => {
   ];
 
   it('refuses what is missing, or not of its kind, as before', () => {
-    const optional = ['deletion', 'instances', 'model_run'];
+    const optional = ['deletion', 'retention', 'expired', 'instances', 'model_run'];
     for (const [schema, whole] of STORED) {
       for (const name of Object.keys(whole)) {
         if (!optional.includes(name))
@@ -171,8 +173,8 @@ describe('a tolerant reader', () => {
   });
 
   it('gives what an older release left out, anew each time', () => {
-    const { deletion: _, ...older } = RECORD;
-    expect(storedJobRecordSchema.parse(older).deletion).toBeNull();
+    const { deletion: _, retention: ___, expired: ____, ...older } = RECORD;
+    expect(storedJobRecordSchema.parse(older)).toMatchObject({ deletion: null, retention: null, expired: [] });
     const { model_run: __, ...oldMetadata } = METADATA;
     const [one, other] = [storedMetadataSchema.parse(oldMetadata), storedMetadataSchema.parse(oldMetadata)];
     expect(one).toEqual(METADATA);

@@ -84,7 +84,14 @@ export async function fillWithEveryState(database: PlatformDatabase, dataRoot: s
     for (const event of events) job = await saved(store, job, event);
     if (job.phase === 'running') await store.recordProgress(job.jobId, 1, { fraction: 0.5, step: 'work', ...at(3) });
     if (job.phase === 'queued') await queue.send(job, 0);
-    await clients.audit({ ...at(0), ...caller(), action: 'submit', jobId: job.jobId, requestId: 'r'.repeat(16) });
+    await clients.audit({
+      ...at(0),
+      ...caller(),
+      action: 'submit',
+      jobId: job.jobId,
+      outcome: 'done',
+      requestId: 'r'.repeat(16),
+    });
   }
 }
 
