@@ -4,8 +4,14 @@
  */
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FsObjectStore, openPlatformDatabase, SqliteJobQueue, SqliteJobStore } from '@bpi/adapters-local';
-import { createLog, errorFields } from '@bpi/job-contract';
+import {
+  FsObjectStore,
+  openPlatformDatabase,
+  SqliteClients,
+  SqliteJobQueue,
+  SqliteJobStore,
+} from '@bpi/adapters-local';
+import { createLog, DEFAULT_RETENTION, errorFields } from '@bpi/job-contract';
 import { systemClock, type AdvanceContext } from '@bpi/jobs';
 import { Liveness } from '@bpi/worker/liveness';
 import { systemTimers } from '@bpi/worker/timers';
@@ -54,6 +60,12 @@ async function main(): Promise<void> {
       watch: { followUpMs: 200, lookAgainMs: 500 },
       sweep: { intervalMs: 1_000 },
       clean: { passIntervalMs: 60_000, roundIntervalMs: 5_000, cleanBackend: async () => {} },
+      expiry: {
+        clients: new SqliteClients(database),
+        retention: DEFAULT_RETENTION,
+        passIntervalMs: 60_000,
+        roundIntervalMs: 1_000,
+      },
     },
   );
   await runner.close();
