@@ -107,7 +107,10 @@ describe.each(commits.map((commit) => [commit.slice(0, 12), commit]))('after the
       expect([name, (await containersOf(name)).length]).toEqual([name, 1]);
     }
     const { attempt, ended_attempts: ended } = await machine.client().status(idOf('whose container was killed'));
-    expect([attempt, ended?.map(({ code }) => code)]).toEqual([2, ['platform_error', undefined]]);
+    // The one while anybody watched its container, the other for what is found dead: which, depends on the moment of the kill.
+    const [lost, ...others] = ended?.map(({ code }) => code) ?? [];
+    expect([attempt, others]).toEqual([2, [undefined]]);
+    expect(['platform_error', 'capacity_interrupted']).toContain(lost);
   });
 
   it('what was published earlier is the same, byte for byte, and read as this release documents it', async () => {
