@@ -3,7 +3,7 @@ import type { NpyHeader } from './npy-header.ts';
 import { VolumeError } from './volume-error.ts';
 import type { ZipArchive, ZipMember } from './zip-reader.ts';
 
-/** An array whose header was read; `data` may be iterated once. */
+/** An array whose header was read; `data` may be iterated once, each chunk used until the next one is asked for. */
 export type NpyStream = {
   readonly header: NpyHeader;
   /** Declared by the zip, checked while `data` is read. */
@@ -58,7 +58,7 @@ export async function readSmallNpy(
 ): Promise<{ readonly header: NpyHeader; readonly data: Buffer }> {
   return withNpyMember(archive, member, async ({ header, data }) => {
     const chunks: Buffer[] = [];
-    for await (const chunk of data) chunks.push(chunk);
+    for await (const chunk of data) chunks.push(Buffer.from(chunk));
     return { header, data: Buffer.concat(chunks) };
   });
 }
@@ -71,7 +71,7 @@ async function readHeader(
     while (buffered.length < bytes) {
       const step = await chunks.next();
       if (step.done === true) throw new VolumeError('npy_header');
-      buffered = buffered.length === 0 ? step.value : Buffer.concat([buffered, step.value]);
+      buffered = Buffer.concat([buffered, step.value]); // a copy, too: the chunk is filled anew
     }
   };
   await fill(NPY_PREFIX_BYTES);

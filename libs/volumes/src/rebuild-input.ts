@@ -11,7 +11,7 @@ import { formatNpyHeader } from './npy-header.ts';
 import { withNpyMember } from './npy-reader.ts';
 import { pickledPrompts } from './pickle-writer.ts';
 import type { Prompts } from './prompts.ts';
-import { createFile, readRange } from './regular-file.ts';
+import { createFile, lendRange } from './regular-file.ts';
 import { readPrompts, readSpacing } from './small-members.ts';
 import { settleSpacing, type InputGeometry } from './settle-spacing.ts';
 import type { Spacing } from './spacing.ts';
@@ -147,14 +147,14 @@ async function writeCanonical(args: {
   const { handle, archive, source, signal } = args;
   const zip = new ZipWriter(handle);
   if (source.applied === 'none') {
-    await zip.addCompressed('imgs', archive.readCompressed(source.member, signal), source.member);
+    await zip.addCompressed('imgs', archive.lendCompressed(source.member, signal), source.member);
   } else {
     await addScaledVolume(zip, archive, source, signal);
   }
-  if (source.prompts !== null) await addSmall(zip, 'text_prompts', promptsNpy(source.prompts));
-  if (source.spacingMm !== null) await addSmall(zip, 'spacing', spacingNpy(source.spacingMm));
-  const bytes = await zip.finish();
-  return { bytes, sha256: await sha256Of(handle, bytes, signal) };
+  if (source.prompts !== null) await zip.addSmall('text_prompts', promptsNpy(source.prompts), SMALL_DEFLATE_LEVEL);
+  if (source.spacingMm !== null) await zip.addSmall('spacing', spacingNpy(source.spacingMm), SMALL_DEFLATE_LEVEL);
+  const { bytes, sha256 } = await zip.finish();
+  return { bytes, sha256: sha256 ?? (await sha256Of(handle, bytes, signal)) };
 }
 
 async function addScaledVolume(
@@ -202,13 +202,9 @@ function spacingNpy(spacing: Spacing): Buffer {
   return Buffer.concat([formatNpyHeader({ descr: '<f8', fortranOrder: false, shape: [spacing.length] }), data]);
 }
 
-async function addSmall(zip: ZipWriter, name: string, content: Buffer): Promise<void> {
-  await zip.addDeflated(name, [content], { uncompressedBytes: content.length, level: SMALL_DEFLATE_LEVEL });
-}
-
 async function sha256Of(handle: FileHandle, bytes: number, signal: AbortSignal | undefined): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of readRange(handle, { start: 0, length: bytes }, signal)) hash.update(chunk);
+  for await (const chunk of lendRange(handle, { start: 0, length: bytes }, signal)) hash.update(chunk);
   return hash.digest('hex');
 }
 

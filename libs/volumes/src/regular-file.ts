@@ -45,22 +45,30 @@ export function systemErrorCode(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** The bytes `[start, start + length)`; a file that ends earlier was cut off. */
-export async function* readRange(
+/**
+ * The bytes `[start, start + length)`; a file that ends earlier was cut off. One buffer is filled again and again: a chunk
+ * is valid only until the next one is asked for.
+ */
+export async function* lendRange(
   handle: FileHandle,
   range: { readonly start: number; readonly length: number },
   signal?: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
   const end = range.start + range.length;
+  const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, range.length));
   let position = range.start;
   while (position < end) {
     signal?.throwIfAborted();
-    const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, end - position));
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
+    const { bytesRead } = await handle.read(chunk, 0, Math.min(chunk.length, end - position), position);
     if (bytesRead === 0) throw new VolumeError('zip_truncated');
     position += bytesRead;
     yield chunk.subarray(0, bytesRead);
   }
+}
+
+/** The same in chunks that may be kept. */
+export async function* readRange(...range: Parameters<typeof lendRange>): AsyncGenerator<Buffer, void, undefined> {
+  for await (const chunk of lendRange(...range)) yield Buffer.from(chunk);
 }
 
 /** Exactly `length` bytes at `start`. */

@@ -5,7 +5,7 @@ import { crc32, createInflateRaw } from 'node:zlib';
 import { fromFdPromise, parseExtraFields } from 'yauzl';
 import type { Entry, LocalFileHeader, ZipFile } from 'yauzl';
 
-import { openRegularFile, readExactly, readRange, systemErrorCode } from './regular-file.ts';
+import { lendRange, openRegularFile, readExactly, readRange, systemErrorCode } from './regular-file.ts';
 import { VolumeError } from './volume-error.ts';
 import { isZip64Marker, locateDirectory } from './zip-directory.ts';
 import type { ZipDirectory } from './zip-directory.ts';
@@ -56,18 +56,21 @@ export class ZipArchive {
     this.members = members;
   }
 
-  /** The bytes of a member as they lie in the file. */
-  readCompressed(member: ZipMember, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
-    return readRange(this.#handle, { start: member.dataStart, length: member.compressedBytes }, signal);
+  /** The bytes of a member as they lie in the file. A chunk is valid only until the next one is asked for. */
+  lendCompressed(member: ZipMember, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+    return lendRange(this.#handle, rangeOf(member), signal);
   }
 
   /**
    * The content of a member. Stops as soon as it is longer than declared; when the last chunk was taken and the
-   * iteration ends without an error, length and CRC-32 were right.
+   * iteration ends without an error, length and CRC-32 were right. A chunk is valid only until the next one is asked for.
    */
   async *read(member: ZipMember, signal?: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
-    const compressed = this.readCompressed(member, signal);
-    const chunks = member.method === METHOD_STORED ? compressed : inflate(compressed, member.compressedBytes);
+    // The inflater works on a chunk while the next one is read.
+    const chunks =
+      member.method === METHOD_STORED
+        ? this.lendCompressed(member, signal)
+        : inflate(readRange(this.#handle, rangeOf(member), signal), member.compressedBytes);
     let bytes = 0;
     let checksum = 0;
     for await (const chunk of chunks) {
@@ -83,6 +86,10 @@ export class ZipArchive {
   async close(): Promise<void> {
     await this.#handle.close();
   }
+}
+
+function rangeOf(member: ZipMember): { start: number; length: number } {
+  return { start: member.dataStart, length: member.compressedBytes };
 }
 
 /**

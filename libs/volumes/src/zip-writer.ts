@@ -1,6 +1,7 @@
 import type { FileHandle } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
 import { Readable, pipeline } from 'node:stream';
-import { crc32, createDeflateRaw } from 'node:zlib';
+import { crc32, createDeflateRaw, deflateRawSync } from 'node:zlib';
 
 import { writeFully } from './regular-file.ts';
 import {
@@ -42,6 +43,9 @@ export class ZipWriter {
   readonly #handle: FileHandle;
   readonly #zip64FromBytes: number;
   readonly #members: WrittenMember[] = [];
+  /** Of everything up to `#position`, as long as nothing was written out of order. */
+  readonly #hash = createHash('sha256');
+  #isInOrder = true;
   #position = 0;
 
   constructor(handle: FileHandle, options: { readonly zip64FromBytes: number } = { zip64FromBytes: ZIP64_FROM_BYTES }) {
@@ -49,7 +53,7 @@ export class ZipWriter {
     this.#zip64FromBytes = options.zip64FromBytes;
   }
 
-  /** Compresses `content`, which must have exactly `uncompressedBytes`. */
+  /** Compresses a large `content`, which must have exactly `uncompressedBytes`; its header is written behind it. */
   async addDeflated(
     name: string,
     content: Iterable<Buffer> | AsyncIterable<Buffer>,
@@ -68,22 +72,46 @@ export class ZipWriter {
     // Errors of the source arrive through the iteration of the deflater.
     pipeline(Readable.from(counted(), { highWaterMark: 1 }), deflater, () => undefined);
     const start = this.#begin(name, options.uncompressedBytes);
+    this.#position += localHeaderBytes(start);
+    this.#isInOrder = false;
     const compressedBytes = await this.#writeAll(deflater);
     if (uncompressedBytes !== options.uncompressedBytes)
       throw new RangeError('a member has another length than declared');
-    await this.#end(start, { method: METHOD_DEFLATED, crc32: checksum, compressedBytes, uncompressedBytes });
+    const sizes = { compressedBytes, uncompressedBytes };
+    const member: WrittenMember = { ...start, ...sizes, method: METHOD_DEFLATED, crc32: checksum };
+    await writeFully(this.#handle, localHeader(member), member.headerStart);
+    this.#members.push(member);
   }
 
-  /** Takes over bytes that are compressed already; the caller has checked that `member` describes them. */
-  async addCompressed(name: string, content: AsyncIterable<Buffer>, member: ZipMember): Promise<void> {
-    const start = this.#begin(name, member.uncompressedBytes);
-    const compressedBytes = await this.#writeAll(content);
-    if (compressedBytes !== member.compressedBytes) throw new RangeError('a member has another length than declared');
-    await this.#end(start, member);
+  /** Compresses what is in memory anyway. */
+  async addSmall(name: string, content: Buffer, level: number): Promise<void> {
+    const compressed = deflateRawSync(content, { level });
+    const [compressedBytes, uncompressedBytes] = [compressed.length, content.length];
+    const member = { method: METHOD_DEFLATED, crc32: crc32(content), compressedBytes, uncompressedBytes } as const;
+    await this.addCompressed(name, [compressed], member);
   }
 
-  /** Writes the central directory. Resolves with the size of the file. */
-  async finish(): Promise<number> {
+  /** Takes over bytes that are compressed already; the caller has checked that `content` describes them. */
+  async addCompressed(
+    name: string,
+    chunks: Iterable<Buffer> | AsyncIterable<Buffer>,
+    content: Omit<ZipMember, 'dataStart'>,
+  ): Promise<void> {
+    const { method, crc32: checksum, compressedBytes, uncompressedBytes } = content;
+    const start = this.#begin(name, uncompressedBytes);
+    const member = { ...start, method, crc32: checksum, compressedBytes, uncompressedBytes };
+    await this.#write(localHeader(member));
+    if ((await this.#writeAll(chunks)) !== compressedBytes) {
+      throw new RangeError('a member has another length than declared');
+    }
+    this.#members.push(member);
+  }
+
+  /**
+   * Writes the central directory. Resolves with the size of the file, and its SHA-256 (hex) unless a header had to wait for
+   * what it describes.
+   */
+  async finish(): Promise<{ bytes: number; sha256: string | null }> {
     const directory = Buffer.concat(this.#members.map(centralHeader));
     const needsZip64 = this.#members.some((member) => member.isZip64);
     const end = endRecords({
@@ -94,36 +122,25 @@ export class ZipWriter {
     });
     await this.#write(directory);
     await this.#write(end);
-    return this.#position;
+    return { bytes: this.#position, sha256: this.#isInOrder ? this.#hash.digest('hex') : null };
   }
 
   #begin(name: string, uncompressedBytes: number): Pick<WrittenMember, 'name' | 'headerStart' | 'isZip64'> {
     const headerStart = this.#position;
     const isZip64 = uncompressedBytes >= this.#zip64FromBytes || headerStart >= this.#zip64FromBytes;
-    const start = { name: Buffer.from(name + MEMBER_SUFFIX, 'latin1'), headerStart, isZip64 };
-    this.#position += localHeaderBytes(start);
-    return start;
+    return { name: Buffer.from(name + MEMBER_SUFFIX, 'latin1'), headerStart, isZip64 };
   }
 
-  async #writeAll(chunks: AsyncIterable<Buffer>): Promise<number> {
+  async #writeAll(chunks: Iterable<Buffer> | AsyncIterable<Buffer>): Promise<number> {
     const start = this.#position;
     for await (const chunk of chunks) await this.#write(chunk);
     return this.#position - start;
   }
 
-  /** Headers come last: sizes and checksum are known only now. */
-  async #end(
-    start: Pick<WrittenMember, 'name' | 'headerStart' | 'isZip64'>,
-    content: Omit<ZipMember, 'dataStart'>,
-  ): Promise<void> {
-    const { method, crc32: checksum, compressedBytes, uncompressedBytes } = content;
-    const member = { ...start, method, crc32: checksum, compressedBytes, uncompressedBytes };
-    await writeFully(this.#handle, localHeader(member), member.headerStart);
-    this.#members.push(member);
-  }
-
   async #write(bytes: Buffer): Promise<void> {
-    await writeFully(this.#handle, bytes, this.#position);
+    const written = writeFully(this.#handle, bytes, this.#position);
+    if (this.#isInOrder) this.#hash.update(bytes); // while another thread writes
+    await written;
     this.#position += bytes.length;
   }
 }
