@@ -34,7 +34,11 @@ async function openWith(options: Partial<CheckPoolOptions> = {}): Promise<void> 
     path,
     `import { writeFileSync } from 'node:fs';
      import { parentPort } from 'node:worker_threads';
-     parentPort.on('message', ({ sourcePath, targetPath }) => {
+     parentPort.on('message', ({ sourcePath, targetPath, policy }) => {
+       const tooLarge = { kind: 'refused', code: 'too_large' };
+       if (sourcePath === 'large' && policy.limits.imgsBytesMax <= 16777216) return parentPort.postMessage(tooLarge);
+       if (sourcePath === 'huge') return parentPort.postMessage(tooLarge);
+       if (sourcePath === 'large') return;
        if (sourcePath === 'scribble') for (;;) writeFileSync(targetPath, 'x');
        if (sourcePath === 'hang') for (;;);
        if (sourcePath === 'throw') throw new Error('a secret of the client');
@@ -99,6 +103,19 @@ describe('the check threads', () => {
   it('tell a full disk from a fault of ours', async () => {
     await openWith();
     expect(await codeOf(ask('full'))).toBe('storage_full');
+  });
+
+  it('let a small volume pass by large ones', async () => {
+    await openWith();
+    const large = [codeOf(ask('large')), codeOf(ask('large'))];
+    expect(await ask('answer')).toBe('answer');
+    await pool.close();
+    expect(await Promise.all(large)).toEqual(['unavailable', 'unavailable']);
+  });
+
+  it('refuse what is too large for any', async () => {
+    await openWith();
+    expect(await codeOf(ask('huge'))).toBe('too_large');
   });
 
   it('have a queue that ends', async () => {

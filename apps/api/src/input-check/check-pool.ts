@@ -7,11 +7,18 @@ import { VOLUME_PROBLEMS } from './volume-problems.ts';
 export type CheckPoolOptions = {
   /** The thread's program: `check-thread.ts` from source, its bundle in a deployment. */
   entry: URL;
+  /** For large volumes; small ones have a thread of their own. */
   threads: number;
-  /** Checks that may wait for a thread. */
+  /** Checks that may wait for a thread, among the small and among the large ones. */
   queueMax: number;
   timeoutMs: number;
 };
+
+/**
+ * A volume that declares at most this is small: some tens of milliseconds. One that holds more than it declares is refused
+ * where that shows, so nothing large passes as small.
+ */
+const SMALL_IMGS_BYTES_MAX = 16 * 1024 * 1024;
 
 type Task = {
   request: CheckRequest;
@@ -21,6 +28,9 @@ type Task = {
 
 /** A place for one thread. It is started when first needed, kept for the next check, replaced when it died. */
 type Slot = { worker: Worker | null; task: Task | null; timer: NodeJS.Timeout | undefined };
+
+/** Checks that wait for the same threads. */
+type Lane = { readonly slots: readonly Slot[]; readonly queue: Task[] };
 
 /** Heap of a thread. The volume itself streams through buffers outside of it. */
 const THREAD_HEAP_MIB_MAX = 512;
@@ -38,16 +48,19 @@ class CheckFailure extends Error {
   }
 }
 
-/** Runs checks in a fixed number of threads. */
+/**
+ * Runs checks in a fixed number of threads. Every file goes to the thread for small ones first, which reads a large one's
+ * directory and no further; so a small volume never waits behind gigabytes, whoever sends them.
+ */
 export class CheckPool {
   readonly #options: CheckPoolOptions;
-  readonly #slots: Slot[];
-  readonly #queue: Task[] = [];
+  readonly #small: Lane = newLane(1);
+  readonly #large: Lane;
   #isClosed = false;
 
   constructor(options: CheckPoolOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.threads }, () => ({ worker: null, task: null, timer: undefined }));
+    this.#large = newLane(options.threads);
   }
 
   /**
@@ -55,33 +68,41 @@ export class CheckPool {
    * @throws ProblemError: the file's fault, `unavailable` (queue full, time over, closing), `storage_full`, `internal`
    */
   async rebuild(request: CheckRequest): Promise<InputSummary> {
-    if (this.#isClosed || this.#queue.length >= this.#options.queueMax) throw busy();
     return new Promise<InputSummary>((resolve, reject) => {
-      this.#queue.push({ request, resolve, reject });
-      this.#pump();
+      this.#enter(this.#small, { request, resolve, reject });
     });
   }
 
   /** Stops every thread; checks under way are refused. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    for (const task of this.#queue.splice(0)) task.reject(busy());
-    await Promise.all(this.#slots.map((slot) => this.#abandon(slot, busy())));
+    const lanes = [this.#small, this.#large];
+    for (const task of lanes.flatMap(({ queue }) => queue.splice(0))) task.reject(busy());
+    await Promise.all(lanes.flatMap((lane) => lane.slots.map((slot) => this.#abandon(lane, slot, busy()))));
   }
 
-  #pump(): void {
-    for (const slot of this.#slots) {
+  #enter(lane: Lane, task: Task): void {
+    if (this.#isClosed || lane.queue.length >= this.#options.queueMax) {
+      task.reject(busy());
+      return;
+    }
+    lane.queue.push(task);
+    this.#pump(lane);
+  }
+
+  #pump(lane: Lane): void {
+    for (const slot of lane.slots) {
       if (slot.task !== null) continue;
-      const task = this.#queue.shift();
+      const task = lane.queue.shift();
       if (task === undefined) return;
       slot.task = task;
-      slot.worker ??= this.#startThread(slot);
-      slot.timer = setTimeout(() => void this.#abandon(slot, busy()), this.#options.timeoutMs);
-      slot.worker.postMessage(task.request);
+      slot.worker ??= this.#startThread(lane, slot);
+      slot.timer = setTimeout(() => void this.#abandon(lane, slot, busy()), this.#options.timeoutMs);
+      slot.worker.postMessage(lane === this.#small ? asSmall(task.request) : task.request);
     }
   }
 
-  #startThread(slot: Slot): Worker {
+  #startThread(lane: Lane, slot: Slot): Worker {
     const worker = new Worker(this.#options.entry, {
       env: {},
       execArgv: [],
@@ -89,26 +110,28 @@ export class CheckPool {
     });
     const onDeath = (cause: unknown): void => {
       // An abandoned thread was forgotten before it was stopped.
-      if (slot.worker === worker) void this.#abandon(slot, new ProblemError('internal', { cause }));
+      if (slot.worker === worker) void this.#abandon(lane, slot, new ProblemError('internal', { cause }));
     };
-    worker.on('message', (reply: CheckReply) => this.#settle(slot, reply));
+    worker.on('message', (reply: CheckReply) => this.#settle(lane, slot, reply));
     worker.on('error', onDeath);
     worker.on('exit', () => onDeath(new Error('a check thread ended by itself')));
     return worker;
   }
 
-  #settle(slot: Slot, reply: CheckReply): void {
+  #settle(lane: Lane, slot: Slot, reply: CheckReply): void {
     const { task } = slot;
     if (task === null) return; // answered in the moment in which its time was over
     clearTimeout(slot.timer);
     slot.task = null;
-    if (reply.kind === 'rebuilt') task.resolve(reply.summary);
+    const isLarge = lane === this.#small && reply.kind === 'refused' && reply.code === 'too_large';
+    if (isLarge) this.#enter(this.#large, task);
+    else if (reply.kind === 'rebuilt') task.resolve(reply.summary);
     else task.reject(refusalOf(reply));
-    this.#pump();
+    this.#pump(lane);
   }
 
   /** Takes the slot's thread away and only then answers its task: until it ended it may still write. */
-  async #abandon(slot: Slot, error: ProblemError): Promise<void> {
+  async #abandon(lane: Lane, slot: Slot, error: ProblemError): Promise<void> {
     const { worker, task } = slot;
     clearTimeout(slot.timer);
     slot.worker = null;
@@ -116,8 +139,19 @@ export class CheckPool {
     if (slot.task !== task) return; // two reasons at once: the first one answered
     slot.task = null;
     task?.reject(error);
-    if (!this.#isClosed) this.#pump();
+    if (!this.#isClosed) this.#pump(lane);
   }
+}
+
+function newLane(threads: number): Lane {
+  return { queue: [], slots: Array.from({ length: threads }, () => ({ worker: null, task: null, timer: undefined })) };
+}
+
+/** The same check, which answers `too_large` to a large volume before it reads it. */
+function asSmall(request: CheckRequest): CheckRequest {
+  const { policy } = request;
+  const imgsBytesMax = Math.min(policy.limits.imgsBytesMax, SMALL_IMGS_BYTES_MAX);
+  return { ...request, policy: { ...policy, limits: { ...policy.limits, imgsBytesMax } } };
 }
 
 function busy(): ProblemError {
