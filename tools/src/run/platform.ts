@@ -43,6 +43,7 @@ export class LocalPlatform {
     const env = {
       PATH: process.env['PATH'] ?? '',
       HOME: process.env['HOME'] ?? '/',
+      MALLOC_ARENA_MAX: '2', // as in the images of API and worker
       DATA_DIR: options.dataDir,
       MODELS_DIRS: options.modelsDirs.join(':'),
       DOCKER_SOCKET: options.dockerSocket,

@@ -5,7 +5,7 @@ import type { StorageEngine } from 'multer';
 export type Spooled = { bytes: number };
 
 /** Gathered at most while the disk is busy; then the client waits. An upload's memory is twice this. */
-const GATHERED_BYTES_MAX = 1024 * 1024;
+const GATHERED_BYTES_MAX = 256 * 1024;
 
 /**
  * A multer storage engine that writes the one file part to an open scratch file while counting.
