@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { open, readdir, readFile, writeFile } from 'node:fs/promises';
 import { freePort } from '@bpi/tools';
-import { until } from '../harness.ts';
+import { bareEnvironment, until } from '../harness.ts';
 
 const READY_WITHIN_MS = 60_000;
 const KIB = 1024;
@@ -28,7 +28,7 @@ export async function startApiProcess(
 ): Promise<ApiProcess> {
   const [port, metricsPort] = [await freePort(), await freePort()];
   const metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
-  const env = { PATH: process.env['PATH'] ?? '', PORT: String(port), METRICS_PORT: String(metricsPort), ...given };
+  const env = { ...bareEnvironment(), PORT: String(port), METRICS_PORT: String(metricsPort), ...given };
   const log = await open(logPath, 'w', 0o600);
   const child = spawn(process.execPath, ['--enable-source-maps', entry], { env, stdio: ['ignore', log.fd, log.fd] });
   await log.close();

@@ -31,10 +31,10 @@ function itemsOf(output: object): unknown[] {
   return Array.isArray(items) ? items : [];
 }
 
-/** An answer in which the record of this job has a field that this release does not know. */
-function withNewField(answer: string, jobId: string): string {
-  const id = String.raw`\"jobId\":\"${jobId}\"`;
-  return answer.replaceAll(id, String.raw`\"aFieldOfTheNextRelease\":1,${id}`);
+/** An answer in which the record of this job is one that only the next release can read. */
+function ofNextRelease(answer: string, jobId: string): string {
+  const rest = String.raw`,\"jobId\":\"${jobId}\"`;
+  return answer.replaceAll(String.raw`\"schemaVersion\":1${rest}`, String.raw`\"schemaVersion\":2${rest}`);
 }
 
 describe('listActive', () => {
@@ -81,7 +81,7 @@ describe('listActive', () => {
     await storedJobs(3);
     scripted.follow(async ({ command, next }) => {
       const output = await next();
-      return command === 'BatchGetItem' ? JSON.parse(withNewField(JSON.stringify(output), jobIdOf(1))) : output;
+      return command === 'BatchGetItem' ? JSON.parse(ofNextRelease(JSON.stringify(output), jobIdOf(1))) : output;
     });
     await expect(listed(2)).rejects.toThrow();
     const unreadable: string[] = [];
