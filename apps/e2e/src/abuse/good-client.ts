@@ -17,6 +17,11 @@ export class GoodClient {
     this.#inputPath = inputPath;
   }
 
+  async submitLarge(path: string): Promise<void> {
+    await this.#client.infer({ inputPath: path, model: 'echo' });
+    this.accepted += 1;
+  }
+
   async submitTimes(count: number): Promise<number[]> {
     const latenciesMs: number[] = [];
     while (latenciesMs.length < count) latenciesMs.push(await this.#submit());
